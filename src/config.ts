@@ -1,0 +1,241 @@
+/** Reads the environment and lotse.yaml, once, at start: everything is right, or everything that is wrong is told. */
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { dirname, relative, resolve } from "node:path";
+import { type Database, readEnvironment, unknownVariables } from "./config/environment.ts";
+import { explain } from "./config/explain.ts";
+import { schemaCompiler } from "./config/json-schema.ts";
+import { formatPath, formatProblem, type Path, type Problem } from "./config/problem.ts";
+import { type ProviderAccount, type ProviderEntry, readProviders, secretReferences } from "./config/providers.ts";
+import { configSchema } from "./config/schema.ts";
+import { type Environment, readSecret, reason, type SecretSource, variableOf } from "./config/secrets.ts";
+import { parseYamlFile, type YamlFile } from "./config/yaml-file.ts";
+import type { AdapterKind } from "./core/adapter.ts";
+import { isJsonObject } from "./core/json.ts";
+import { Secret } from "./core/secret.ts";
+import type { Switches } from "./core/switches.ts";
+
+export type { Database } from "./config/environment.ts";
+export type { ProviderAccount } from "./config/providers.ts";
+
+/** Everything an operator can set. Frozen; paths are absolute; lengths of time carry their unit in their name. */
+export interface Config {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly dataDirectory: string;
+  readonly catalogDirectory: string;
+  readonly database: Database;
+  readonly configFile?: string;
+  readonly osb: Switches;
+  readonly engine: EngineConfig;
+  readonly http: HttpConfig;
+  readonly log: { readonly level: LogLevel };
+  /** The first key seals new data, the others still open old data. Empty: Lotse keeps one of its own. */
+  readonly keys: readonly SealingKey[];
+  /** By account name. Absent: none were configured, and the embedded demonstration stands in. */
+  readonly providers?: ReadonlyMap<string, ProviderAccount>;
+  /** What looks odd but stops nothing. */
+  readonly warnings: readonly Problem[];
+}
+
+export interface EngineConfig {
+  readonly leaseSeconds: number;
+  /** How long one call of an adapter may take. */
+  readonly stepTimeoutSeconds: number;
+  /** How long a synchronous plan is waited for when the platform cannot wait for itself. */
+  readonly syncPatienceSeconds: number;
+  /** How long it is waited for when the platform takes 202 for an answer. */
+  readonly quickAnswerSeconds: number;
+  readonly slotsPerProvider: number;
+  readonly backoff: { readonly firstSeconds: number; readonly maxSeconds: number };
+  readonly stopGraceSeconds: number;
+}
+
+export interface HttpConfig {
+  readonly bodyLimitBytes: number;
+  readonly requestTimeoutSeconds: number;
+  /** PEM. Absent: plain HTTP. */
+  readonly tls?: { readonly cert: string; readonly key: Secret<string> };
+}
+
+export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
+
+export interface SealingKey {
+  readonly id: string;
+  /** 32 bytes in base64. */
+  readonly secret: Secret<string>;
+}
+
+/** Thrown when Lotse cannot start as configured; the message lists every problem, a line each, and may be printed. */
+export class ConfigError extends Error {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(formatProblem).join("\n"));
+    this.name = "ConfigError";
+    this.problems = problems;
+  }
+}
+
+/** lotse.yaml once its schema was met and its defaults were filled in; secrets are still references. */
+interface Written {
+  readonly osb: Switches;
+  readonly engine: EngineConfig;
+  readonly http: Omit<HttpConfig, "tls"> & { readonly tls?: { readonly cert: string; readonly key: unknown } };
+  readonly log: Config["log"];
+  readonly keys: readonly { readonly id: string; readonly secret: unknown }[];
+  readonly providers?: { readonly [name: string]: ProviderEntry };
+}
+
+/** The one reader of environment and configuration file. Throws a ConfigError with all problems there are. */
+export function readConfig(env: Environment, cwd: string, kinds: ReadonlyMap<string, AdapterKind>): Config {
+  const problems: Problem[] = [];
+  const settings = readEnvironment(env, cwd, problems);
+  const file = readFile(settings.configFile, cwd, problems);
+  problems.push(...unknownVariables(env, referencedVariables(file.value, kinds)));
+  const written = checkShape(file, problems);
+  const source = { env, directory: dirname(settings.configFile ?? resolve(cwd, "lotse.yaml")) };
+  const parts = written === undefined ? undefined : readParts(written, file, kinds, source, problems);
+  if (parts === undefined || problems.some(({ severity }) => severity === "error")) throw new ConfigError(problems);
+  return deepFreeze({ ...settings, ...parts, warnings: problems });
+}
+
+function readFile(path: string | undefined, cwd: string, problems: Problem[]): YamlFile {
+  if (path === undefined) return parseYamlFile("", "lotse.yaml");
+  const name = relative(cwd, path) || path;
+  try {
+    const file = parseYamlFile(readFileSync(path, "utf8"), name.startsWith("..") ? path : name);
+    problems.push(...file.problems);
+    return file;
+  } catch (error) {
+    problems.push({ file: path, path: "", message: `cannot be read (${reason(error)})`, severity: "error" });
+    return parseYamlFile("", name);
+  }
+}
+
+/** Fills in defaults; undefined if the shape is wrong, which is then told. An empty file is one without wishes. */
+function checkShape(file: YamlFile, problems: Problem[]): Written | undefined {
+  if (file.value === undefined) return undefined;
+  const value = file.value ?? {};
+  const validate = schemaCompiler({ useDefaults: true }).compile(configSchema);
+  if (validate(value)) return value as Written;
+  for (const { path, message } of explain(validate.errors ?? [], value)) problems.push(file.problem(path, message));
+  return undefined;
+}
+
+type Parts = Omit<Config, "host" | "port" | "dataDirectory" | "catalogDirectory" | "database" | "warnings">;
+
+function readParts(
+  written: Written,
+  file: YamlFile,
+  kinds: ReadonlyMap<string, AdapterKind>,
+  source: SecretSource,
+  problems: Problem[],
+): Parts {
+  const report = (path: Path, message: string) => {
+    problems.push(file.problem(path, message));
+  };
+  checkTimes(written, report);
+  const { osb, engine, log } = written;
+  const { tls, ...http } = written.http;
+  const pair = tls === undefined ? undefined : readTls(tls, source, report);
+  const keys = readKeys(written.keys, source, report);
+  const providers =
+    written.providers && readProviders(written.providers, kinds, source, engine.slotsPerProvider, report);
+  return {
+    osb,
+    engine,
+    log,
+    keys,
+    http: pair === undefined ? http : { ...http, tls: pair },
+    ...(providers === undefined ? {} : { providers }),
+  };
+}
+
+type Report = (path: Path, message: string) => void;
+
+/** Times that would defeat each other. */
+function checkTimes({ engine, http }: Written, report: Report): void {
+  const { syncPatienceSeconds, quickAnswerSeconds, backoff } = engine;
+  if (quickAnswerSeconds > syncPatienceSeconds) {
+    report(["engine", "quickAnswerSeconds"], `must not exceed syncPatienceSeconds (${syncPatienceSeconds})`);
+  }
+  if (backoff.firstSeconds > backoff.maxSeconds) {
+    report(["engine", "backoff", "firstSeconds"], `must not exceed maxSeconds (${backoff.maxSeconds})`);
+  }
+  if (http.requestTimeoutSeconds <= syncPatienceSeconds) {
+    const message = `must exceed engine.syncPatienceSeconds (${syncPatienceSeconds}), or answers come too late`;
+    report(["http", "requestTimeoutSeconds"], message);
+  }
+}
+
+function readKeys(keys: Written["keys"], source: SecretSource, report: Report): SealingKey[] {
+  const seen = new Set<string>();
+  return keys.flatMap(({ id, secret: reference }, index) => {
+    if (seen.has(id)) report(["keys", index, "id"], "is used by another key");
+    seen.add(id);
+    const secret = readSecret(reference, source);
+    if (typeof secret === "string") {
+      report(["keys", index, "secret"], secret);
+      return [];
+    }
+    if (!isKey(secret.reveal())) {
+      report(["keys", index, "secret"], "must be 32 bytes in base64; `openssl rand -base64 32` makes one");
+    }
+    return [{ id, secret }];
+  });
+}
+
+/** Node decodes leniently, so the way back has to give the same text. */
+function isKey(text: string): boolean {
+  const bytes = Buffer.from(text, "base64");
+  return bytes.length === 32 && bytes.toString("base64").replace(/=$/, "") === text.replace(/=$/, "");
+}
+
+function readTls(
+  tls: { readonly cert: string; readonly key: unknown },
+  source: SecretSource,
+  report: Report,
+): HttpConfig["tls"] {
+  const key = readSecret(tls.key, source);
+  if (typeof key === "string") report(["http", "tls", "key"], key);
+  const cert = readCertificate(resolve(source.directory, tls.cert), (message) =>
+    report(["http", "tls", "cert"], message),
+  );
+  return cert === undefined || typeof key === "string" ? undefined : { cert, key };
+}
+
+function readCertificate(path: string, report: (message: string) => void): string | undefined {
+  let pem: string;
+  try {
+    pem = readFileSync(path, "utf8");
+  } catch (error) {
+    report(`the file ${path} cannot be read (${reason(error)})`);
+    return undefined;
+  }
+  try {
+    new X509Certificate(pem);
+    return pem;
+  } catch {
+    report(`the file ${path} holds no certificate in PEM form`);
+    return undefined;
+  }
+}
+
+/** Found in the raw document, so that a file with other faults does not make its own variables look unknown. */
+function referencedVariables(value: unknown, kinds: ReadonlyMap<string, AdapterKind>): ReadonlySet<string> {
+  if (!isJsonObject(value)) return new Set();
+  const keys = Array.isArray(value.keys) ? value.keys.map((key) => (isJsonObject(key) ? key.secret : undefined)) : [];
+  const tls = isJsonObject(value.http) && isJsonObject(value.http.tls) ? value.http.tls.key : undefined;
+  const references = [...keys, tls, ...secretReferences(value.providers, kinds)];
+  return new Set(references.map(variableOf).filter((name) => name !== undefined));
+}
+
+/** Maps and Secrets keep their insides to themselves; what maps hold is frozen as well. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== "object" || value === null || value instanceof Secret) return value;
+  const inside: readonly unknown[] = value instanceof Map ? [...value.values()] : Object.values(value);
+  for (const part of inside) deepFreeze(part);
+  return Object.freeze(value);
+}

@@ -1,0 +1,170 @@
+/** The adapter interface: the one file an adapter's author reads. Types only. */
+import type { Json, JsonObject, JsonSchema } from "./json.ts";
+import type { Secret } from "./secret.ts";
+
+export type { Json, JsonObject, JsonSchema } from "./json.ts";
+export { Secret } from "./secret.ts";
+
+/**
+ * Provisioning back ends implement this. Return what you know; throw what you do not know.
+ *
+ * A thrown error is the outcome "unknown": the engine repeats the call, with the same token, until the deadline.
+ * Every verb may be called again with the same token, also while a frozen earlier call is still under way.
+ */
+export interface Adapter {
+  /** Makes the instance. Called again with the same token: find what that token made, never make a second. */
+  provision(order: Order, tools: Tools): Promise<Outcome>;
+  /** Removes the instance and any half of it, `order.interrupted` included. Finding nothing is `done`. */
+  deprovision(order: Order, tools: Tools): Promise<Outcome>;
+  /** Moves the instance to `order.plan` and its parameters. Absent: its plans are not offered as updatable. */
+  update?(order: UpdateOrder, tools: Tools): Promise<Outcome>;
+  /** Makes access. `made.access` is sealed, stored and served by the broker. Absent: its plans are not bindable. */
+  bind?(order: BindingOrder, tools: Tools): Promise<Outcome>;
+  /** Takes access back, and any half of it. Finding nothing is `done`. */
+  unbind?(order: BindingOrder, tools: Tools): Promise<Outcome>;
+  /** Goes on from `handle`: looks and, if a next step is due, takes it. Only for adapters that answer `pending`. */
+  poll?(order: Order | UpdateOrder | BindingOrder, handle: Json, tools: Tools): Promise<Outcome>;
+  /** What is really there now; undefined if nothing is. Changes nothing. */
+  fetch?(order: Order | BindingOrder, tools: Tools): Promise<Made | undefined>;
+  /** Whether the account works, without changing anything: undefined, or what is wrong and what to do. */
+  check?(signal: AbortSignal): Promise<string | undefined>;
+  close?(): Promise<void>;
+}
+
+/** How to get an Adapter; the default export of `brokers/NAME/index.ts`. Both schemas are checked at start. */
+export interface AdapterKind {
+  readonly name: string;
+  /** One provider account: address, credentials. A string under a key named in `secrets` arrives as a `Secret`. */
+  readonly settings: JsonSchema;
+  /** Names of the top-level settings that hold secrets: `{ env: NAME }` or `{ file: path }` in the configuration. */
+  readonly secrets: readonly string[];
+  /** What a plan says to this adapter. */
+  readonly backend: JsonSchema;
+  open(settings: Settings): Promise<Adapter>;
+}
+
+/** A provider account's settings after their schema was checked and their secrets were read. */
+export interface Settings {
+  readonly values: JsonObject;
+  readonly secrets: { readonly [name: string]: Secret<string> };
+}
+
+export type Verb = "provision" | "update" | "deprovision" | "bind" | "unbind";
+
+/** Plain data, so that a test can write one by hand. */
+export interface Order {
+  readonly verb: Verb;
+  /** This operation, on every attempt; put it on whatever you create. */
+  readonly token: string;
+  /** 1 on the first call. */
+  readonly attempt: number;
+  /** After this the engine gives up and cleans up. */
+  readonly deadline: Date;
+  readonly plan: { readonly id: string; readonly backend: Json; readonly maintenanceVersion?: string };
+  /** The originating identity, when the platform sent one. */
+  readonly requester?: Json;
+  readonly instance: {
+    /** Lotse's own id of this incarnation: 26 lower-case letters and digits, never used twice. Names derive from it. */
+    readonly id: string;
+    /** The id the platform chose: any string. For labels people look at, not for names. */
+    readonly platformInstanceId: string;
+    readonly organization?: string;
+    readonly space?: string;
+    readonly parameters: Secret<JsonObject>;
+    readonly context: JsonObject;
+    /** What earlier outcomes asked to remember (`made.facts`); null at first. */
+    readonly facts: Secret<Json>;
+  };
+  /** The operation this one cleans up after. */
+  readonly interrupted?: { readonly token: string; readonly handle?: Secret<Json> };
+}
+
+export interface UpdateOrder extends Order {
+  readonly before: { readonly planId: string; readonly backend: Json; readonly parameters: Secret<JsonObject> };
+}
+
+export interface BindingOrder extends Order {
+  readonly binding: {
+    /** Lotse's own id of this incarnation of the binding, like `instance.id`. */
+    readonly id: string;
+    readonly platformBindingId: string;
+    readonly parameters: Secret<JsonObject>;
+    readonly bindResource: JsonObject;
+    readonly facts: Secret<Json>;
+    readonly appGuid?: string;
+    /** `binding.id` of the predecessor: this is a rotation. */
+    readonly predecessorId?: string;
+  };
+}
+
+export type Outcome =
+  | { readonly state: "done"; readonly made?: Made }
+  | {
+      readonly state: "pending";
+      /** Handed to `poll`. Absent: the verb is called again. */
+      readonly handle?: Json;
+      readonly made?: Made;
+      /** When to look again, in milliseconds; the engine's own pace when absent. */
+      readonly afterMs?: number;
+      /** Shown to the user as the description of last_operation. */
+      readonly note?: string;
+    }
+  | {
+      readonly state: "failed";
+      /** Shown to the user: what was wrong and what to do. Never a secret. */
+      readonly reason: string;
+      /** Surely nothing is left of what was tried (an update: surely nothing changed). */
+      readonly clean: boolean;
+      /** Update and deprovision: the instance still works. Absent: true. */
+      readonly usable?: boolean;
+      /** Update: the same request may succeed later. Absent: true. */
+      readonly repeatable?: boolean;
+    };
+
+/** What an outcome adds; merged over what earlier outcomes of the same instance or binding said. */
+export interface Made {
+  /** Kept, sealed, for the thing the order is about; comes back in every later order. Replaces earlier facts whole. */
+  readonly facts?: Json;
+  /** OSB wants it in the first reply: give it with the first outcome. */
+  readonly dashboardUrl?: string;
+  readonly metadata?: {
+    readonly labels?: { readonly [key: string]: string };
+    readonly attributes?: { readonly [key: string]: Json };
+  };
+  readonly access?: Access;
+}
+
+/** Binding data as OSB words it (Binding, Response body), in camelCase. */
+export interface Access {
+  readonly credentials?: JsonObject;
+  readonly endpoints?: readonly Endpoint[];
+  readonly volumeMounts?: readonly JsonObject[];
+  readonly routeServiceUrl?: string;
+  readonly syslogDrainUrl?: string;
+  /** ISO 8601, UTC. */
+  readonly expiresAt?: string;
+  readonly renewBefore?: string;
+}
+
+/** OSB Endpoint Object: `ports` are strings, each a port or a range. */
+export interface Endpoint {
+  readonly host: string;
+  readonly ports: readonly string[];
+  readonly protocol?: "tcp" | "udp" | "all";
+}
+
+export interface Tools {
+  /** Aborted when the operation was cancelled, the lease was lost or the step took too long. */
+  readonly signal: AbortSignal;
+  readonly log: StepLog;
+  readonly now: () => Date;
+  /** 32 random-looking bytes (base64url) for this operation and purpose: the same on every attempt, so that a repeated
+   *  call sets the same password. Nothing but this broker can compute it. */
+  readonly secret: (purpose: string) => string;
+}
+
+/** Structured logging for adapters: fields are printed, so secrets stay wrapped. */
+export interface StepLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}

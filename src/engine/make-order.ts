@@ -1,0 +1,64 @@
+/** Builds what the adapter is handed: plain data, from the operation, its subject and its plan. */
+import type { BindingOrder, Order, UpdateOrder, Verb } from "../core/adapter.ts";
+import type { Binding, Instance, Operation, Plan } from "../core/model.ts";
+
+export interface OrderParts {
+  readonly operation: Operation;
+  readonly instance: Instance;
+  /** The plan the order is about: an update's aim, else the instance's own. */
+  readonly plan: Plan;
+  /** The instance's own plan. */
+  readonly before: Plan;
+  readonly binding?: Binding;
+  readonly interrupted?: Operation;
+  /** Differs from the operation's kind when a deprovision removes a binding first. */
+  readonly verb: Verb;
+}
+
+export function makeOrder(parts: OrderParts): Order | UpdateOrder | BindingOrder {
+  const { operation, instance, binding, interrupted, plan, before, verb } = parts;
+  const target = verb === "update" ? operation.target : undefined;
+  const maintenanceVersion = target?.maintenanceVersion ?? instance.maintenanceVersion;
+  const order: Order = {
+    verb,
+    token: operation.token,
+    attempt: operation.attempt,
+    deadline: new Date(operation.deadlineAt),
+    plan: {
+      id: plan.id,
+      backend: plan.backend,
+      ...(maintenanceVersion !== undefined && { maintenanceVersion }),
+    },
+    instance: {
+      id: instance.uid,
+      platformInstanceId: instance.instanceId,
+      organization: instance.organization,
+      space: instance.space,
+      parameters: target?.parameters ?? instance.parameters,
+      context: instance.context,
+      facts: instance.facts,
+    },
+    ...(operation.requester !== undefined && { requester: operation.requester }),
+    ...(interrupted !== undefined && {
+      interrupted: {
+        token: interrupted.token,
+        ...(interrupted.handle !== undefined && { handle: interrupted.handle }),
+      },
+    }),
+  };
+  if (target !== undefined)
+    return { ...order, before: { planId: before.id, backend: before.backend, parameters: instance.parameters } };
+  return binding === undefined ? order : { ...order, binding: bindingPart(binding) };
+}
+
+function bindingPart(binding: Binding): BindingOrder["binding"] {
+  return {
+    id: binding.uid,
+    platformBindingId: binding.bindingId,
+    parameters: binding.parameters,
+    bindResource: binding.bindResource,
+    facts: binding.facts,
+    ...(binding.appGuid !== undefined && { appGuid: binding.appGuid }),
+    ...(binding.predecessorUid !== undefined && { predecessorId: binding.predecessorUid }),
+  };
+}

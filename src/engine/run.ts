@@ -1,0 +1,220 @@
+/** Carries one operation from its lease to the end of a step: look, call, settle, save. */
+import type { Adapter, Verb } from "../core/adapter.ts";
+import type { Change } from "../core/change.ts";
+import { decideCancelled, decideTooLate } from "../core/late.ts";
+import type { Binding, Instance, Operation } from "../core/model.ts";
+import { patchedRows, type Rows } from "../core/patched.ts";
+import { type Settled, settle, settleCascade } from "../core/settle.ts";
+import { makeOrder } from "./make-order.ts";
+import type { EngineParts } from "./parts.ts";
+import { type StepResult, step } from "./step.ts";
+
+/** What a step is about, as it stands. */
+interface World {
+  readonly operation: Operation;
+  readonly instance: Instance;
+  readonly binding?: Binding;
+  /** Bindings that a deprovision has to remove first; the first one is this step's. */
+  readonly cascade: readonly Binding[];
+  readonly interrupted?: Operation;
+}
+
+export type RunEnd =
+  /** The step was saved. */
+  | { readonly end: "saved"; readonly rows: Rows; readonly settled: Settled }
+  /** Cancelled, or the lease went to somebody else: nothing more to do here. */
+  | { readonly end: "dropped" };
+
+/** How long an adapter that ignores its signal is waited for. */
+const abandonAfterMs = 5_000;
+
+/** One step under the lease that `operation` holds. `known` saves reading rows that were just written. */
+export async function runStep(
+  parts: EngineParts,
+  operation: Operation,
+  known: Rows | undefined,
+  signal: AbortSignal,
+): Promise<RunEnd> {
+  const world = await look(parts, operation, known);
+  const startedAt = parts.clock.now();
+  const result = await call(parts, world, signal);
+  const saved = await save(parts, world, result, operation.lease?.owner ?? "");
+  const seen = {
+    token: operation.token,
+    kind: operation.kind,
+    provider: operation.provider,
+    instance: operation.instanceId,
+    attempt: operation.attempt,
+    outcome: result.state,
+    ms: parts.clock.now() - startedAt,
+    ...(operation.bindingId !== undefined && { binding: operation.bindingId }),
+    ...(operation.purpose === "cleanup" && { purpose: "cleanup" }),
+    ...(saved.end === "dropped" && { dropped: true }),
+    ...("error" in result && { err: result.error }),
+    ...(result.state === "failed" && { reason: result.reason, clean: result.clean }),
+  };
+  parts.log[result.state === "unknown" || result.state === "failed" ? "warn" : "info"](seen, "step");
+  const finished = saved.end === "saved" && saved.settled.finished;
+  parts.observe?.({ kind: seen.kind, provider: seen.provider, outcome: seen.outcome, ms: seen.ms, finished });
+  return saved;
+}
+
+async function look(parts: EngineParts, operation: Operation, known: Rows | undefined): Promise<World> {
+  const { store } = parts;
+  if (known !== undefined && operation.kind !== "deprovision") return { ...known, operation, cascade: [] };
+  const instance = known?.instance ?? (await store.readInstanceByUid(operation.instanceUid));
+  if (instance === undefined) throw new Error(`Operation ${operation.token} has no instance row.`);
+  const binding = operation.bindingUid === undefined ? undefined : await store.readBindingByUid(operation.bindingUid);
+  const interrupted = operation.interrupts === undefined ? undefined : await store.readOperation(operation.interrupts);
+  const cascade = operation.kind === "deprovision" ? await store.readLivingBindings(operation.instanceUid) : [];
+  return {
+    operation,
+    instance,
+    cascade,
+    ...(binding !== undefined && { binding }),
+    ...(interrupted !== undefined && { interrupted }),
+  };
+}
+
+async function call(parts: EngineParts, world: World, signal: AbortSignal): Promise<StepResult> {
+  const { operation, instance } = world;
+  const adapter = parts.adapters.get(operation.provider);
+  const before = parts.planOf(instance.planId);
+  const plan = parts.planOf(operation.target?.planId ?? instance.planId);
+  if (adapter === undefined || plan === undefined || before === undefined) {
+    const missing = adapter === undefined ? `provider account "${operation.provider}"` : "plan";
+    return { state: "unknown", reason: `The ${missing} is not configured.` };
+  }
+  const [first] = world.cascade;
+  const verb: Verb = first === undefined ? operation.kind : "unbind";
+  const binding = first ?? world.binding;
+  const order = makeOrder({
+    operation,
+    instance,
+    plan,
+    before,
+    verb,
+    ...(binding !== undefined && { binding }),
+    ...(world.interrupted !== undefined && { interrupted: world.interrupted }),
+  });
+  return bounded(parts, signal, (bound) => step(adapter, order, operation.handle?.reveal(), toolsFor(parts, operation, bound)));
+}
+
+function toolsFor(parts: EngineParts, operation: Operation, signal: AbortSignal): Parameters<Adapter["provision"]>[1] {
+  const about = { token: operation.token, provider: operation.provider };
+  return {
+    signal,
+    now: () => new Date(parts.clock.now()),
+    secret: (purpose) => parts.deriveSecret(operation.token, purpose),
+    log: {
+      info: (fields, message) => parts.log.info({ ...about, ...fields }, message),
+      warn: (fields, message) => parts.log.warn({ ...about, ...fields }, message),
+    },
+  };
+}
+
+/** Ends a call that takes longer than a step may, also when the adapter does not listen to its signal. */
+async function bounded(
+  parts: EngineParts,
+  outer: AbortSignal,
+  run: (signal: AbortSignal) => Promise<StepResult>,
+): Promise<StepResult> {
+  const controller = new AbortController();
+  const stopTimer = parts.clock.after(parts.settings.stepTimeoutMs, () =>
+    controller.abort(new Error("The step took too long.")),
+  );
+  const onAbort = () => controller.abort(outer.reason);
+  if (outer.aborted) onAbort();
+  outer.addEventListener("abort", onAbort, { once: true });
+  let stopGrace = () => {};
+  const abandoned = new Promise<StepResult>((resolve) => {
+    controller.signal.addEventListener("abort", () => {
+      const reason = "The adapter did not end its call when it was told to.";
+      stopGrace = parts.clock.after(abandonAfterMs, () => resolve({ state: "unknown", reason }));
+    });
+  });
+  try {
+    return await Promise.race([run(controller.signal), abandoned]);
+  } finally {
+    stopTimer();
+    stopGrace();
+    outer.removeEventListener("abort", onAbort);
+  }
+}
+
+// ---- saving ------------------------------------------------------------------------------------------------------
+
+// Losing a race for a row is rare; losing it this often means that something writes it all the time.
+const triesToSave = 20;
+
+async function save(parts: EngineParts, seen: World, result: StepResult, owner: string): Promise<RunEnd> {
+  let world = seen;
+  for (let attempt = 1; attempt <= triesToSave; attempt++) {
+    const settled = settleWorld(parts, world, result);
+    if (await persist(parts, settled.changes)) return { end: "saved", rows: patchedRows(world, settled.changes), settled };
+    const fresh = await parts.store.readOperation(world.operation.token);
+    if (fresh === undefined) return { end: "dropped" };
+    if (fresh.leaseNumber !== seen.operation.leaseNumber || fresh.state !== "open")
+      return afterwards(parts, seen.operation, fresh, result, owner);
+    // Still ours: a request touched the rows (adopted a clean-up, a late result came in). Settle on what is there now.
+    world = await look(parts, fresh, undefined);
+  }
+  throw new Error(`Operation ${seen.operation.token}: the result of a step could not be saved.`);
+}
+
+function settleWorld(parts: EngineParts, world: World, result: StepResult): Settled {
+  const moment = {
+    now: parts.clock.now(),
+    random: parts.random(),
+    token: parts.newId(),
+    backoff: parts.settings.backoff,
+  };
+  const { operation, instance, binding, cascade } = world;
+  if (cascade.length > 0) return settleCascade(operation, instance, cascade, result, moment);
+  return settle(operation, { instance, ...(binding !== undefined && { binding }) }, result, moment);
+}
+
+/** The database may be away for a moment; a result is worth waiting for as long as the lease may last. */
+async function persist(parts: EngineParts, changes: readonly Change[]): Promise<boolean> {
+  const giveUpAt = parts.clock.now() + parts.settings.leaseMs;
+  for (;;) {
+    try {
+      return await parts.store.apply(changes);
+    } catch (error) {
+      if (parts.clock.now() >= giveUpAt) throw error;
+      parts.log.warn({ err: error }, "could not save a step, trying again");
+      await new Promise<void>((resolve) => parts.clock.after(parts.settings.leaseMs / 15, resolve));
+    }
+  }
+}
+
+/** The operation was closed, or taken by another worker, while the step ran. */
+async function afterwards(
+  parts: EngineParts,
+  mine: Operation,
+  fresh: Operation,
+  result: StepResult,
+  owner: string,
+): Promise<RunEnd> {
+  if (fresh.state === "open") return { end: "dropped" };
+  const now = parts.clock.now();
+  const held = fresh.leaseNumber === mine.leaseNumber && fresh.lease?.owner === owner;
+  // No lease left although nobody else had one: our own save did take effect, and only its answer was lost.
+  if (!held && fresh.leaseNumber === mine.leaseNumber) return { end: "dropped" };
+  const inTime = held && fresh.lease !== undefined && fresh.lease.until > now;
+  for (let attempt = 1; attempt <= triesToSave; attempt++) {
+    const world = await look(parts, fresh, undefined);
+    const { instance, binding } = world;
+    const about = { instance, ...(binding !== undefined && { binding }) };
+    const removalToken = binding === undefined ? instance.operation : (binding.operation ?? instance.operation);
+    const removal = removalToken === undefined ? undefined : await parts.store.readOperation(removalToken);
+    const harmless = inTime || (result.state === "failed" && result.clean);
+    const changes = [
+      ...(held ? decideCancelled(fresh, about, result, now) : []),
+      ...(harmless ? [] : decideTooLate(fresh, instance, binding, removal, { now, token: parts.newId() })),
+    ];
+    if (await persist(parts, changes)) break;
+  }
+  return { end: "dropped" };
+}
+

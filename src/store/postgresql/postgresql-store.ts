@@ -1,0 +1,92 @@
+/** The store on PostgreSQL, for several replicas: named prepared statements; a change set is one transaction. */
+import type { Pool, PoolClient } from "pg";
+import type { Change } from "../../core/change.ts";
+import type { Row, SqlValue } from "../columns.ts";
+import { createDecoders, openTokens, reads } from "../reads.ts";
+import type { Seal } from "../seal.ts";
+import { createStatements } from "../statement.ts";
+import type { Store } from "../store.ts";
+
+/** Somebody else was faster; the transaction was rolled back. */
+class Conflict extends Error {}
+
+export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promise<void>): Store {
+  const decoders = createDecoders(seal);
+  const statementOf = createStatements(seal, (index) => `$${index}`);
+
+  async function query(name: keyof typeof reads, values: readonly SqlValue[]): Promise<Row[]> {
+    const result = await pool.query({ name: `read_${name}`, text: texts[name], values: [...values] });
+    return result.rows as Row[];
+  }
+
+  async function write(client: PoolClient, changes: readonly Change[]): Promise<void> {
+    await client.query("BEGIN");
+    for (const change of changes) {
+      const { name, text, values } = statementOf(change);
+      const result = await client.query({ name, text, values: [...values] });
+      if (result.rowCount !== 1) throw new Conflict();
+    }
+    await client.query("COMMIT");
+  }
+
+  return {
+    async apply(changes) {
+      if (changes.length === 0) return true;
+      const client = await pool.connect();
+      let broken: Error | undefined;
+      try {
+        await write(client, changes);
+        return true;
+      } catch (error) {
+        await client.query("ROLLBACK").catch((failure: Error) => {
+          broken = failure;
+        });
+        if (isConflict(error)) return false;
+        throw error;
+      } finally {
+        client.release(broken);
+      }
+    },
+    readInstance: async (platformId, instanceId) =>
+      decoders.instance((await query("instance", [platformId, instanceId]))[0]),
+    readInstanceByUid: async (uid) => decoders.instance((await query("instanceByUid", [uid]))[0]),
+    readBinding: async (platformId, bindingId) => decoders.binding((await query("binding", [platformId, bindingId]))[0]),
+    readBindingByUid: async (uid) => decoders.binding((await query("bindingByUid", [uid]))[0]),
+    readLivingBindings: async (instanceUid) =>
+      (await query("livingBindings", [instanceUid])).flatMap((row) => decoders.binding(row) ?? []),
+    readOperation: async (token) => decoders.operation((await query("operation", [token]))[0]),
+    readNewestOperation: async (instanceUid, bindingUid) =>
+      decoders.operation(
+        bindingUid === undefined
+          ? (await query("newestInstanceOperation", [instanceUid]))[0]
+          : (await query("newestBindingOperation", [instanceUid, bindingUid]))[0],
+      ),
+    claim: async (token, lease, now) =>
+      decoders.operation((await query("claim", [lease.owner, lease.until, token, now, now]))[0]),
+    readDue: async (now, limit) =>
+      (await query("due", [now, now, limit])) as unknown as { token: string; provider: string }[],
+    extendLeases: async (owner, now, until) =>
+      openTokens(await query("extend", [until, owner, now])),
+    async releaseLeases(owner) {
+      await query("release", [owner]);
+    },
+    async ping() {
+      await pool.query("SELECT 1");
+    },
+    close,
+  };
+}
+
+const texts = Object.fromEntries(
+  Object.entries(reads).map(([name, text]) => {
+    let index = 0;
+    return [name, text.replace(/\?/g, () => `$${++index}`)];
+  }),
+) as { readonly [K in keyof typeof reads]: string };
+
+// 23505 unique_violation; 40001 and 40P01: the database itself asks to try again.
+const conflictCodes = new Set(["23505", "40001", "40P01"]);
+
+function isConflict(error: unknown): boolean {
+  return error instanceof Conflict || conflictCodes.has(String((error as { readonly code?: unknown }).code));
+}

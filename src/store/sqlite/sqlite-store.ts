@@ -1,0 +1,77 @@
+/** The store on SQLite: reads are prepared and immediate, writes go through the group-committing writer. */
+import type { Database, Statement as Prepared } from "better-sqlite3";
+import type { Change } from "../../core/change.ts";
+import type { SqlValue } from "../columns.ts";
+import { createDecoders, openTokens, reads } from "../reads.ts";
+import type { Seal } from "../seal.ts";
+import { createStatements } from "../statement.ts";
+import type { Store } from "../store.ts";
+import { Conflict, createWriter } from "./writer.ts";
+
+type Rows = Readonly<Record<string, SqlValue>>;
+
+export function createSqliteStore(database: Database, seal: Seal, close: () => Promise<void>): Store {
+  const decoders = createDecoders(seal);
+  const statementOf = createStatements(seal, () => "?");
+  const prepared = new Map<string, Prepared<SqlValue[]>>();
+  const writer = createWriter(database);
+  const statements = Object.fromEntries(
+    Object.entries(reads).map(([name, text]) => [name, database.prepare<SqlValue[], Rows>(text)]),
+  ) as { readonly [K in keyof typeof reads]: Prepared<SqlValue[], Rows> };
+
+  function write(change: Change): void {
+    const { name, text, values } = statementOf(change);
+    let statement = prepared.get(name);
+    if (statement === undefined) {
+      statement = database.prepare<SqlValue[]>(text);
+      prepared.set(name, statement);
+    }
+    if (statement.run(...values).changes !== 1) throw new Conflict();
+  }
+
+  return {
+    async apply(changes) {
+      if (changes.length === 0) return true;
+      try {
+        await writer.write(() => {
+          for (const change of changes) write(change);
+        });
+        return true;
+      } catch (error) {
+        if (isConflict(error)) return false;
+        throw error;
+      }
+    },
+    readInstance: (platformId, instanceId) => decoders.instance(statements.instance.get(platformId, instanceId)),
+    readInstanceByUid: (uid) => decoders.instance(statements.instanceByUid.get(uid)),
+    readBinding: (platformId, bindingId) => decoders.binding(statements.binding.get(platformId, bindingId)),
+    readBindingByUid: (uid) => decoders.binding(statements.bindingByUid.get(uid)),
+    readLivingBindings: (instanceUid) =>
+      statements.livingBindings.all(instanceUid).flatMap((row) => decoders.binding(row) ?? []),
+    readOperation: (token) => decoders.operation(statements.operation.get(token)),
+    readNewestOperation: (instanceUid, bindingUid) =>
+      decoders.operation(
+        bindingUid === undefined
+          ? statements.newestInstanceOperation.get(instanceUid)
+          : statements.newestBindingOperation.get(instanceUid, bindingUid),
+      ),
+    claim: (token, lease, now) =>
+      writer.write(() => decoders.operation(statements.claim.get(lease.owner, lease.until, token, now, now))),
+    readDue: (now, limit) => statements.due.all(now, now, limit) as unknown as { token: string; provider: string }[],
+    extendLeases: (owner, now, until) =>
+      writer.write(() => openTokens(statements.extend.all(until, owner, now))),
+    async releaseLeases(owner) {
+      await writer.write(() => statements.release.run(owner));
+    },
+    async ping() {
+      database.prepare("SELECT 1").get();
+    },
+    close,
+  };
+}
+
+function isConflict(error: unknown): boolean {
+  if (error instanceof Conflict) return true;
+  const code = (error as { readonly code?: unknown }).code;
+  return code === "SQLITE_CONSTRAINT_UNIQUE" || code === "SQLITE_CONSTRAINT_PRIMARYKEY";
+}
