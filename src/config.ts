@@ -1,11 +1,11 @@
 /** Reads the environment and lotse.yaml, once, at start: everything is right, or everything that is wrong is told. */
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { type Database, readEnvironment, unknownVariables } from "./config/environment.ts";
 import { explain } from "./config/explain.ts";
 import { schemaCompiler } from "./config/json-schema.ts";
-import { formatPath, formatProblem, type Path, type Problem } from "./config/problem.ts";
+import { formatProblem, type Path, type Problem } from "./config/problem.ts";
 import { type ProviderAccount, type ProviderEntry, readProviders, secretReferences } from "./config/providers.ts";
 import { configSchema } from "./config/schema.ts";
 import { type Environment, readSecret, reason, type SecretSource, variableOf } from "./config/secrets.ts";
@@ -94,10 +94,12 @@ export function readConfig(env: Environment, cwd: string, kinds: ReadonlyMap<str
   const settings = readEnvironment(env, cwd, problems);
   const file = readFile(settings.configFile, cwd, problems);
   problems.push(...unknownVariables(env, referencedVariables(file.value, kinds)));
-  const written = checkShape(file, problems);
   const source = { env, directory: dirname(settings.configFile ?? resolve(cwd, "lotse.yaml")) };
+  const written = checkShape(file, problems);
   const parts = written === undefined ? undefined : readParts(written, file, kinds, source, problems);
-  if (parts === undefined || problems.some(({ severity }) => severity === "error")) throw new ConfigError(problems);
+  if (parts === undefined || problems.some(({ severity }) => severity === "error")) {
+    throw new ConfigError(problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)));
+  }
   return deepFreeze({ ...settings, ...parts, warnings: problems });
 }
 
@@ -114,14 +116,36 @@ function readFile(path: string | undefined, cwd: string, problems: Problem[]): Y
   }
 }
 
-/** Fills in defaults; undefined if the shape is wrong, which is then told. An empty file is one without wishes. */
+/**
+ * Fills in defaults. Where the shape is wrong, that is told and a default stands in, so that the rest can be looked at
+ * as well; undefined if nothing can be made of the file. An empty file is one without wishes.
+ */
 function checkShape(file: YamlFile, problems: Problem[]): Written | undefined {
   if (file.value === undefined) return undefined;
-  const value = file.value ?? {};
   const validate = schemaCompiler({ useDefaults: true }).compile(configSchema);
+  const value = file.value ?? {};
   if (validate(value)) return value as Written;
-  for (const { path, message } of explain(validate.errors ?? [], value)) problems.push(file.problem(path, message));
-  return undefined;
+  const violations = explain(validate.errors ?? [], value);
+  for (const { path, message } of violations) problems.push(file.problem(path, message));
+  for (const { path } of violations) removeAt(value, path);
+  return validate(value) ? (value as Written) : undefined;
+}
+
+/** Takes out what is wrong: the thing itself, or what it is missing from, or the whole list it is part of. */
+function removeAt(value: unknown, path: Path): void {
+  const listAt = path.findIndex((step) => typeof step === "number");
+  const steps = listAt === -1 ? path : path.slice(0, listAt);
+  let holder = value;
+  let remove = () => {};
+  for (const step of steps) {
+    if (!isJsonObject(holder) || !Object.hasOwn(holder, step)) break;
+    const parent = holder;
+    remove = () => {
+      Reflect.deleteProperty(parent, step);
+    };
+    holder = holder[step];
+  }
+  remove();
 }
 
 type Parts = Omit<Config, "host" | "port" | "dataDirectory" | "catalogDirectory" | "database" | "warnings">;
@@ -200,26 +224,33 @@ function readTls(
 ): HttpConfig["tls"] {
   const key = readSecret(tls.key, source);
   if (typeof key === "string") report(["http", "tls", "key"], key);
-  const cert = readCertificate(resolve(source.directory, tls.cert), (message) =>
-    report(["http", "tls", "cert"], message),
-  );
-  return cert === undefined || typeof key === "string" ? undefined : { cert, key };
+  const path = resolve(source.directory, tls.cert);
+  const cert = readCertificate(path, (message) => report(["http", "tls", "cert"], message));
+  if (cert === undefined || typeof key === "string") return undefined;
+  if (!isPair(cert, key)) report(["http", "tls", "key"], "is not the private key of the certificate, in PEM form");
+  return { cert, key };
 }
 
+/** PEM, with the chain if the file has one; the first certificate is the server's own. */
 function readCertificate(path: string, report: (message: string) => void): string | undefined {
-  let pem: string;
   try {
-    pem = readFileSync(path, "utf8");
-  } catch (error) {
-    report(`the file ${path} cannot be read (${reason(error)})`);
-    return undefined;
-  }
-  try {
+    const pem = readFileSync(path, "utf8");
     new X509Certificate(pem);
     return pem;
-  } catch {
-    report(`the file ${path} holds no certificate in PEM form`);
+  } catch (error) {
+    const isFileError = error instanceof Error && "syscall" in error;
+    report(
+      `the file ${path} ${isFileError ? `cannot be read (${reason(error)})` : "holds no certificate in PEM form"}`,
+    );
     return undefined;
+  }
+}
+
+function isPair(cert: string, key: Secret<string>): boolean {
+  try {
+    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key.reveal()));
+  } catch {
+    return false;
   }
 }
 

@@ -1,0 +1,5 @@
+/** The adapter kinds by name; a new provider is one folder and one line here. */
+import type { AdapterKind } from "#adapter";
+import postgresql from "./postgresql/index.ts";
+
+export const adapterKinds: ReadonlyMap<string, AdapterKind> = new Map([postgresql].map((kind) => [kind.name, kind]));
