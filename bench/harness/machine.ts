@@ -1,7 +1,7 @@
 /** What the machine lets the benchmarks do: pin processes to CPUs, raise their priority, read /proc. */
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { availableParallelism, cpus, release, totalmem } from "node:os";
+import { availableParallelism, cpus, release, setPriority, totalmem } from "node:os";
 
 /** Where a process runs: what is measured on the one CPU, what measures it and plays its surroundings on the other. */
 export type Place = "server" | "load";
@@ -22,9 +22,8 @@ export function findMachine(): Machine {
   const cores = availableParallelism();
   const pins = cores >= 2 && works("taskset", ["-c", "0,1", "true"]);
   if (!pins) notes.push("taskset or a second CPU is missing: server and load are not pinned and share what there is");
-  const nice = works("nice", ["-n", "-10", "true"]);
-  if (!nice) notes.push("a higher priority is not allowed here: the figures lean more on a quiet machine");
-  const prefix = (cpu: string) => [...(nice ? ["nice", "-n", "-10"] : []), ...(pins ? ["taskset", "-c", cpu] : [])];
+  if (!raisePriority()) notes.push("a higher priority is not allowed here: the figures lean more on a quiet machine");
+  const prefix = (cpu: string) => (pins ? ["taskset", "-c", cpu] : []);
   if (pins) spawnSync("taskset", ["-a", "-c", "-p", "1", String(process.pid)]);
   const memory = Math.round(totalmem() / 2 ** 30);
   const model = cpus()[0]?.model ?? "unknown CPU";
@@ -35,13 +34,21 @@ export function findMachine(): Machine {
   };
 }
 
-/** `nice` exits 0 even when it was refused, but says so. */
 function works(command: string, args: readonly string[]): boolean {
-  const tried = spawnSync(command, args, { encoding: "utf8" });
-  return tried.status === 0 && tried.stderr === "";
+  return spawnSync(command, args).status === 0;
 }
 
-/** Starts a Node program in its place. `taskset` and `nice` become the program, so the pid is the program's own. */
+/** Child processes inherit it. */
+function raisePriority(): boolean {
+  try {
+    setPriority(-10);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Starts a Node program in its place. `taskset` becomes the program, so the pid is the program's own. */
 export function spawnNode(machine: Machine, place: Place, args: readonly string[], options: SpawnOptions): ChildProcess {
   const [command = process.execPath, ...rest] = [...machine.prefix[place], process.execPath, ...args];
   return spawn(command, rest, options);

@@ -51,7 +51,7 @@ export async function unbind(server: Server, order: BindingOrder, tools: Tools):
     if (!(await roleExists(session, login))) return;
     await closeLogin(session, login);
     if (await databaseExists(session, names.database))
-      await server.session(tools.signal, (inside) => handOver(inside, names, login), names.database);
+      await server.inside(names.database, tools.signal, (inside) => handOver(inside, names, login));
     await dropRole(session, login);
   });
   return { state: "done" };

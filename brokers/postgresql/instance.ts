@@ -28,7 +28,7 @@ async function shape(server: Server, order: Order, tools: Tools): Promise<Outcom
       await makeGroupRole(session, names.reader);
       await makeDatabase(session, names, backend);
       // Extensions come first: if one cannot be had, the limits are still as they were.
-      await server.session(tools.signal, (inside) => shapeInside(inside, names, extensions), names.database);
+      await server.inside(names.database, tools.signal, (inside) => shapeInside(inside, names, extensions));
       await shapeDatabase(session, names, backend, noteFor(order));
     });
     return { state: "done" };

@@ -4,8 +4,10 @@ import type { Account } from "./settings.ts";
 
 export interface Server {
   readonly account: Account;
-  /** Runs `work` on a session in `database` (absent: the administrative one). */
-  session<T>(signal: AbortSignal, work: (session: Session) => Promise<T>, database?: string): Promise<T>;
+  /** Runs `work` on a session in the administrative database; at most `maxConnections` at a time. */
+  session<T>(signal: AbortSignal, work: (session: Session) => Promise<T>): Promise<T>;
+  /** A second session, in another database, for work that runs inside `session`; it counts with that one. */
+  inside<T>(database: string, signal: AbortSignal, work: (session: Session) => Promise<T>): Promise<T>;
 }
 
 export interface Session {
@@ -35,28 +37,42 @@ export function connectTo(account: Account): Server {
 
   return {
     account,
-    async session(signal, work, database = account.database) {
+    async session(signal, work) {
       await slot();
-      const client = new pg.Client({ ...configOf(account), database });
-      // An error between two queries comes with the next query, too.
-      client.on("error", () => undefined);
-      const onAbort = () => client.end().catch(() => undefined);
       try {
-        signal.throwIfAborted();
-        signal.addEventListener("abort", onAbort, { once: true });
-        await client.connect();
-        return await work({
-          query: (text, values) => client.query(text, values === undefined ? undefined : [...values]),
-          name: (identifier) => client.escapeIdentifier(identifier),
-          text: (value) => client.escapeLiteral(value),
-        });
+        return await onClient(account, account.database, signal, work);
       } finally {
-        signal.removeEventListener("abort", onAbort);
-        await client.end().catch(() => undefined);
         giveBack();
       }
     },
+    inside: (database, signal, work) => onClient(account, database, signal, work),
   };
+}
+
+async function onClient<T>(
+  account: Account,
+  database: string,
+  signal: AbortSignal,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  const client = new pg.Client({ ...configOf(account), database });
+  // An error between two queries comes with the next query, too.
+  client.on("error", () => undefined);
+  // Ends the connection at once, also in the middle of a statement.
+  const onAbort = () => void client.end().catch(() => undefined);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await client.connect();
+    return await work({
+      query: (text, values) => client.query(text, values === undefined ? undefined : [...values]),
+      name: (identifier) => client.escapeIdentifier(identifier),
+      text: (value) => client.escapeLiteral(value),
+    });
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    await client.end().catch(() => undefined);
+  }
 }
 
 function configOf(account: Account): pg.ClientConfig {

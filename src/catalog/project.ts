@@ -1,0 +1,105 @@
+/** Turns catalog files into offerings and plans as they are ordered, with the metadata platforms show (OSB profile). */
+import type { Json, JsonObject } from "../core/json.ts";
+import type { Offering, Plan } from "../core/model.ts";
+import type { OfferingFile, Organisation, PlanFile } from "./files.ts";
+
+/** Plans whose provider account is not configured are not offered; an offering without plans vanishes. */
+export function projectCatalog(
+  offerings: readonly OfferingFile[],
+  organisations: readonly Organisation[],
+  accounts: ReadonlySet<string>,
+): Offering[] {
+  const byKey = new Map(organisations.map((organisation) => [organisation.key, organisation]));
+  return offerings.flatMap((file) => {
+    const plans = file.plans.filter((plan) => accounts.has(plan.account)).map((plan) => projectPlan(file, plan, byKey));
+    return plans.length === 0 ? [] : [{ ...projectOffering(file), plans }];
+  });
+}
+
+function projectOffering(file: OfferingFile): Omit<Offering, "plans"> {
+  const classes = [...new Set(file.plans.flatMap((plan) => plan.equivalenceClass ?? []))];
+  const { displayName, longDescription, documentationUrl, supportUrl } = file;
+  return {
+    id: file.id,
+    name: file.name,
+    description: file.description,
+    ...(file.tags !== undefined && { tags: file.tags }),
+    ...(file.requires !== undefined && { requires: file.requires }),
+    bindable: file.bindable,
+    planUpdateable: file.planUpdateable,
+    allowContextUpdates: file.allowContextUpdates,
+    metadata: present({
+      displayName,
+      longDescription,
+      documentationUrl,
+      supportUrl,
+      dvc: {
+        schemaVersion: "1",
+        deliveryModel: file.deliveryModel,
+        category: file.category,
+        focus: { ...file.focus },
+        portable: file.portable,
+        equivalenceClasses: classes,
+      },
+    }),
+  };
+}
+
+function projectPlan(offering: OfferingFile, plan: PlanFile, byKey: ReadonlyMap<string, Organisation>): Plan {
+  const schemas = plan.schemas ?? offering.schemas ?? {};
+  return {
+    id: plan.id,
+    offeringId: offering.id,
+    name: plan.name,
+    description: plan.description,
+    free: plan.price.model === "free",
+    bindable: plan.bindable ?? offering.bindable,
+    bindingRotatable: plan.bindingRotatable,
+    planUpdateable: plan.planUpdateable ?? offering.planUpdateable,
+    maximumPollingDuration: plan.maximumPollingDuration,
+    ...(plan.maintenance !== undefined && { maintenanceInfo: plan.maintenance }),
+    schemas,
+    metadata: planMetadata(plan, byKey),
+    provider: plan.account,
+    backend: plan.backend,
+    execution: plan.execution,
+    requiresApp: plan.requiresApp,
+  };
+}
+
+function planMetadata(plan: PlanFile, byKey: ReadonlyMap<string, Organisation>): JsonObject {
+  const named = (key: string | undefined): JsonObject | undefined => {
+    if (key === undefined) return undefined;
+    const { legalName, kind } = byKey.get(key) ?? { legalName: key, kind: "external" };
+    return { key, name: legalName, kind };
+  };
+  return present({
+    displayName: plan.displayName,
+    bullets: plan.bullets,
+    // Decimals inside, floats only here, where OSB wants numbers.
+    costs: plan.price.components.map(({ amount, unit }) => ({ amount: { eur: Number(amount) }, unit })),
+    dvc: present({
+      provider: named(plan.provider),
+      integrator: named(plan.integrator),
+      publisher: named(plan.publisher),
+      contractModels: plan.contractModels,
+      acquisition: plan.acquisition,
+      subscription: plan.subscription,
+      priceModel: plan.price.model,
+      priceIllustrative: plan.price.illustrative,
+      priceComponents: plan.price.components.map((component) => ({ ...component, currency: "EUR" })),
+      equivalenceClass: plan.equivalenceClass,
+      migration: plan.migration,
+      capacity: plan.capacity,
+      location: plan.location,
+      protectionNeed: plan.protectionNeed,
+      personalData: plan.personalData,
+      maturity: plan.maturity,
+      terms: plan.terms,
+    }),
+  });
+}
+
+function present(fields: { readonly [name: string]: Json | undefined }): JsonObject {
+  return Object.fromEntries(Object.entries(fields).filter((entry): entry is [string, Json] => entry[1] !== undefined));
+}
