@@ -22,6 +22,8 @@ export interface StageParts {
   readonly broker: BrokerUnderTest | undefined;
   /** Only to see that everything works: little data, short runs. */
   readonly quick: boolean;
+  /** Requests a server answers before its memory is looked at for the last time. */
+  readonly requests: number;
 }
 
 export class Stage {

@@ -1,5 +1,6 @@
 /** Request bodies: what is read, and what is refused because two readers could understand it differently. */
 import { test } from "tap";
+import { isJsonObject } from "../../src/core/json.ts";
 import { maximumDepth, readJsonObject } from "../../src/http/read-json.ts";
 
 const read = (text: string) => readJsonObject(Buffer.from(text));
@@ -140,26 +141,31 @@ test("texts made at random are read just as JSON.parse reads them, or refused fo
   };
 
   const seen = { read: 0, broken: 0, stricter: 0 };
+  const wrong: string[] = [];
   for (let round = 0; round < 6000; round++) {
-    const source = round % 2 === 0 ? object(0) : damage(object(0));
-    let expected: unknown;
-    try {
-      expected = JSON.parse(source);
-    } catch {
-      expected = undefined;
-    }
-    const isObject = typeof expected === "object" && expected !== null && !Array.isArray(expected);
+    // Damage can split a pair of surrogates, which does not survive the way through bytes.
+    const source = Buffer.from(round % 2 === 0 ? object(0) : damage(object(0))).toString();
+    const expected = parsed(source);
     const result = read(source);
     if ("value" in result) {
       seen.read++;
-      if (!isObject || JSON.stringify(result.value) !== JSON.stringify(expected)) return t.fail(`read: ${source}`);
-    } else if (isObject) {
+      if (JSON.stringify(result.value) !== JSON.stringify(expected)) wrong.push(`read: ${source}`);
+    } else if (isJsonObject(expected)) {
       seen.stricter++;
-      if (!/twice|surrogate|too large/.test(result.problem)) return t.fail(`refused: ${source} (${result.problem})`);
+      if (!/twice|surrogate|too large/.test(result.problem)) wrong.push(`refused: ${source} (${result.problem})`);
     } else {
       seen.broken++;
     }
   }
+  t.strictSame(wrong, []);
   t.ok(seen.read > 1000 && seen.broken > 1000 && seen.stricter > 100, JSON.stringify(seen));
   t.end();
 });
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
