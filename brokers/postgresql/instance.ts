@@ -3,7 +3,17 @@ import type { Json, Made, Order, Outcome, Tools, UpdateOrder } from "#adapter";
 import { namesOf } from "./names.ts";
 import { type Server, sqlState } from "./server.ts";
 import { type Backend, readBackend } from "./settings.ts";
-import { databaseExists, dropDatabase, dropRole, lockInstance, loginRoles, makeDatabase, makeGroupRole, shapeDatabase, shapeInside } from "./sql.ts";
+import {
+  databaseExists,
+  dropDatabase,
+  dropRole,
+  lockInstance,
+  loginRoles,
+  makeDatabase,
+  makeGroupRole,
+  shapeDatabase,
+  shapeInside,
+} from "./sql.ts";
 
 export async function provision(server: Server, order: Order, tools: Tools): Promise<Outcome> {
   return shape(server, order, tools);
@@ -65,7 +75,9 @@ const refusals: ReadonlyMap<string, string> = new Map([
 /** The server's own "no": not clean, since roles and a database may be there already. */
 function refusedByServer(order: Order, error: unknown): Outcome | undefined {
   const reason = refusals.get(sqlState(error) ?? "");
-  return reason === undefined ? undefined : { state: "failed", reason, clean: false, repeatable: order.verb !== "update" };
+  return reason === undefined
+    ? undefined
+    : { state: "failed", reason, clean: false, repeatable: order.verb !== "update" };
 }
 
 function noteFor(order: Order): string {

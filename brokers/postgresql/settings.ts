@@ -20,7 +20,10 @@ export const settingsSchema: JsonSchema = {
           type: "object",
           additionalProperties: false,
           properties: {
-            ca: { type: "string", description: "PEM text or the path of a PEM file; absent: the system's authorities." },
+            ca: {
+              type: "string",
+              description: "PEM text or the path of a PEM file; absent: the system's authorities.",
+            },
             servername: { type: "string" },
           },
         },
@@ -95,7 +98,9 @@ export function readAccount({ values, secrets }: Settings): Account {
     readonly publicPort?: number;
   };
   if (given.tls === "off" && !loopback.has(given.host))
-    throw new Error(`tls "off" is possible on the loopback address only, not for ${given.host}. Leave tls out, or name the server's CA in tls.ca.`);
+    throw new Error(
+      `tls "off" is possible on the loopback address only, not for ${given.host}. Leave tls out, or name the server's CA in tls.ca.`,
+    );
   const ca = given.tls === "off" ? undefined : given.tls?.ca;
   return {
     host: given.host,

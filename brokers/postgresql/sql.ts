@@ -59,7 +59,11 @@ export async function shapeDatabase(
 }
 
 /** Inside the instance's database: its schema and extensions, and what readers may see now and later. */
-export async function shapeInside(session: Session, names: InstanceNames, extensions: readonly string[]): Promise<void> {
+export async function shapeInside(
+  session: Session,
+  names: InstanceNames,
+  extensions: readonly string[],
+): Promise<void> {
   const owner = session.name(names.owner);
   const reader = session.name(names.reader);
   await session.query("BEGIN");

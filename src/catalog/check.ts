@@ -134,7 +134,10 @@ function backendRule(
   const validate = schemaCompiler().compile(kind.backend);
   if (validate(plan.backend)) return;
   for (const error of validate.errors ?? [])
-    at(["backend", ...error.instancePath.split("/").slice(1)], `${error.message ?? "does not fit"} (adapter ${kind.name})`);
+    at(
+      ["backend", ...error.instancePath.split("/").slice(1)],
+      `${error.message ?? "does not fit"} (adapter ${kind.name})`,
+    );
 }
 
 // OSB, Input Parameters Schema Object.
@@ -188,8 +191,12 @@ function portableRule(offering: OfferingFile, report: Report): void {
     }
     const alike = offering.plans.filter((other) => other.equivalenceClass === equivalenceClass);
     if (new Set(alike.map((other) => other.publisher)).size < 2)
-      report(["plans", index, "equivalenceClass"], "is produced by one organisation only; a portable offering needs two");
+      report(
+        ["plans", index, "equivalenceClass"],
+        "is produced by one organisation only; a portable offering needs two",
+      );
     const common = (plan.migration ?? []).filter((method) => alike.every((other) => other.migration?.includes(method)));
-    if (common.length === 0) report(["plans", index, "migration"], "shares no method with the other plans of its class");
+    if (common.length === 0)
+      report(["plans", index, "migration"], "shares no method with the other plans of its class");
   }
 }

@@ -1,72 +1,47 @@
-/** Reads a catalog directory: organisations.yaml and one YAML file per offering, checked against their shapes. */
+/** Reads a catalog directory: organisations.yaml and one YAML file per offering, held against the schemas beside them. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import offeringSchema from "../../catalog/offering.schema.json" with { type: "json" };
-import organisationSchema from "../../catalog/organisation.schema.json" with { type: "json" };
 import { explain } from "../config/explain.ts";
 import { schemaCompiler } from "../config/json-schema.ts";
 import type { Problem } from "../config/problem.ts";
-import { reason } from "../config/secrets.ts";
 import { parseYamlFile, type YamlFile } from "../config/yaml-file.ts";
-import type { OfferingFile, Organisation } from "./catalog-file.ts";
-
-/** A file of the right shape, with what it takes to say on which line something stands. */
-export interface Located<T> {
-  readonly value: T;
-  readonly source: YamlFile;
-}
+import type { JsonSchema } from "../core/json.ts";
+import type { OfferingFile, Organisation } from "./files.ts";
 
 export interface ReadCatalog {
-  readonly organisations: Located<{ readonly organisations: readonly Organisation[] }> | undefined;
-  /** In the order of their file names. Files of another shape are left out. */
-  readonly offerings: readonly Located<OfferingFile>[];
-  /** What kept files from being read or gave them the wrong shape. */
+  readonly organisations: readonly Organisation[];
+  readonly offerings: readonly { readonly file: YamlFile; readonly offering: OfferingFile }[];
   readonly problems: readonly Problem[];
 }
 
-const organisationsFile = "organisations.yaml";
-
-/** Never throws for what stands in the directory, or for its absence: that is told in `problems`. */
+/** Files that break their schema are told and left out; nothing is thrown but for an unreadable directory. */
 export function readCatalog(directory: string): ReadCatalog {
   const problems: Problem[] = [];
-  const names = listYaml(directory, problems);
   const compiler = schemaCompiler({ useDefaults: true });
-  const isOffering = compiler.compile(offeringSchema);
-  const isOrganisations = compiler.compile(organisationSchema);
-  const read = <T>(name: string, isRight: typeof isOffering): Located<T> | undefined => {
-    const source = readYaml(join(directory, name), problems);
-    if (source === undefined || source.value === undefined) return undefined;
-    const { value } = source;
-    if (isRight(value)) return { value: value as T, source };
-    problems.push(...explain(isRight.errors ?? [], value).map(({ path, message }) => source.problem(path, message)));
+  const schemaOf = (name: string) =>
+    compiler.compile(JSON.parse(readFileSync(join(directory, name), "utf8")) as JsonSchema);
+  const organisationCheck = schemaOf("organisation.schema.json");
+  const offeringCheck = schemaOf("offering.schema.json");
+
+  function read(name: string, check: typeof offeringCheck): YamlFile | undefined {
+    const file = parseYamlFile(readFileSync(join(directory, name), "utf8"), `catalog/${name}`);
+    problems.push(...file.problems);
+    if (file.value === undefined || check(file.value)) return file.value === undefined ? undefined : file;
+    for (const { path, message } of explain(check.errors ?? [], file.value)) problems.push(file.problem(path, message));
     return undefined;
-  };
+  }
+
+  const names = readdirSync(directory)
+    .filter((name) => /\.ya?ml$/.test(name))
+    .sort();
+  const people = names.includes("organisations.yaml") ? read("organisations.yaml", organisationCheck) : undefined;
   const offerings = names
-    .filter((name) => name !== organisationsFile)
-    .map((name) => read<OfferingFile>(name, isOffering))
-    .filter((offering) => offering !== undefined);
-  return { organisations: read(organisationsFile, isOrganisations), offerings, problems };
-}
-
-function listYaml(directory: string, problems: Problem[]): string[] {
-  try {
-    return readdirSync(directory)
-      .filter((name) => /\.ya?ml$/.test(name))
-      .sort();
-  } catch (error) {
-    const message = `is no directory that can be read (${reason(error)})`;
-    problems.push({ file: directory, path: "", message, severity: "error" });
-    return [];
-  }
-}
-
-function readYaml(file: string, problems: Problem[]): YamlFile | undefined {
-  try {
-    const source = parseYamlFile(readFileSync(file, "utf8"), file);
-    problems.push(...source.problems);
-    return source;
-  } catch (error) {
-    problems.push({ file, path: "", message: `cannot be read (${reason(error)})`, severity: "error" });
-    return undefined;
-  }
+    .filter((name) => name !== "organisations.yaml")
+    .flatMap((name) => {
+      const file = read(name, offeringCheck);
+      return file === undefined ? [] : [{ file, offering: file.value as OfferingFile }];
+    });
+  const organisations = (people?.value as { readonly organisations: readonly Organisation[] } | undefined)
+    ?.organisations;
+  return { organisations: organisations ?? [], offerings, problems };
 }

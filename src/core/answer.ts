@@ -119,7 +119,8 @@ export function answerBinding(binding: Binding, switches: Switches): Answer {
 /** last_operation of a known operation (OSB: Polling Last Operation; osb.md 3.10). */
 export function answerLastOperation(operation: Operation, switches: Switches): Answer {
   const removal = operation.kind === "deprovision" || operation.kind === "unbind";
-  const described = operation.description === undefined || operation.description === "" ? {} : { description: operation.description };
+  const described =
+    operation.description === undefined || operation.description === "" ? {} : { description: operation.description };
   switch (operation.state) {
     case "open":
       return { status: 200, body: { state: "in progress", ...described }, retryAfter: switches.retryAfterSeconds };
@@ -140,4 +141,3 @@ export function answerLastOperation(operation: Operation, switches: Switches): A
       };
   }
 }
-

@@ -50,7 +50,10 @@ export function decideBind(world: BindWorld, ask: BindAsk, moment: Moment): Deci
   if (needsAsync(placement.plan, ask.acceptsIncomplete)) return refused(asyncRequired());
   if (binding !== undefined && binding.state !== "deleted")
     return repeat(world, binding, placement, instance, ask, moment);
-  const refusal = notReady(world, instance, moment) ?? unfit(placement, instance, ask) ?? badRotation(world, instance, placement, ask, moment);
+  const refusal =
+    notReady(world, instance, moment) ??
+    unfit(placement, instance, ask) ??
+    badRotation(world, instance, placement, ask, moment);
   if (refusal !== undefined) return refused(refusal);
   return create(world, instance, placement, ask, moment);
 }
@@ -127,7 +130,10 @@ function unfit(placement: Placement, instance: Instance, ask: BindAsk): Refusal 
   if (!placement.plan.bindable) return refuse(400, "NotBindable");
   if (placement.plan.requiresApp && ask.appGuid === undefined && ask.predecessor === undefined)
     return refuse(422, "RequiresApp");
-  const violations = ask.parameters === undefined && ask.predecessor !== undefined ? [] : placement.checks.bind(ask.parameters?.reveal() ?? {});
+  const violations =
+    ask.parameters === undefined && ask.predecessor !== undefined
+      ? []
+      : placement.checks.bind(ask.parameters?.reveal() ?? {});
   return violations.length > 0 ? refuse(400, "InvalidParameters", violations.join("; ")) : undefined;
 }
 
@@ -152,13 +158,7 @@ function badRotation(
   return undefined;
 }
 
-function create(
-  world: BindWorld,
-  instance: Instance,
-  placement: Placement,
-  ask: BindAsk,
-  moment: Moment,
-): Decision {
+function create(world: BindWorld, instance: Instance, placement: Placement, ask: BindAsk, moment: Moment): Decision {
   const heir = ask.predecessor === undefined ? undefined : world.predecessor;
   const appGuid = ask.appGuid ?? heir?.appGuid;
   const binding: Binding = {
@@ -204,14 +204,14 @@ function guardPredecessor(heir: Binding | undefined, moment: Moment): Change[] {
   return [{ update: "binding", uid: heir.uid, version: heir.version, set: { state: "bound" }, at: moment.now }];
 }
 
-function tryAgain(
-  failed: Binding,
-  instance: Instance,
-  placement: Placement,
-  ask: BindAsk,
-  moment: Moment,
-): Decision {
-  const operation = openOperation(moment, "bind", placement.plan, { instance, binding: failed }, requesterOf(ask.caller));
+function tryAgain(failed: Binding, instance: Instance, placement: Placement, ask: BindAsk, moment: Moment): Decision {
+  const operation = openOperation(
+    moment,
+    "bind",
+    placement.plan,
+    { instance, binding: failed },
+    requesterOf(ask.caller),
+  );
   const set = { state: "binding", operation: moment.token } as const;
   return {
     say: "begin",

@@ -117,4 +117,3 @@ export function requesterOf(caller: Caller): { requester?: Json; requestId: stri
     }),
   };
 }
-

@@ -81,4 +81,3 @@ export function mayAnswerPending(plan: Plan, acceptsIncomplete: boolean): boolea
 export function needsAsync(plan: Plan | undefined, acceptsIncomplete: boolean): boolean {
   return plan?.execution === "async" && !acceptsIncomplete;
 }
-

@@ -24,7 +24,10 @@ export function decideGiveUp(
           update: "instance",
           uid: instance.uid,
           version: instance.version,
-          set: operation.kind === "update" ? { ...held, state: "ready" } : { ...held, state: "provision-failed", usable: false },
+          set:
+            operation.kind === "update"
+              ? { ...held, state: "ready" }
+              : { ...held, state: "provision-failed", usable: false },
           at: moment.now,
         }
       : {

@@ -9,7 +9,12 @@ import { cleanupAfter, type Result, type Subject } from "./settle.ts";
  * The removal that follows a cancelled operation waits for its lease; so what the last step made is written down for it
  * and the lease is given back. Facts are merged into the row as it is now (`subject`), not as the step saw it.
  */
-export function decideCancelled(operation: Operation, subject: Subject, result: Result, now: Millis): readonly Change[] {
+export function decideCancelled(
+  operation: Operation,
+  subject: Subject,
+  result: Result,
+  now: Millis,
+): readonly Change[] {
   const handle = result.state === "pending" && result.handle !== undefined ? new Secret(result.handle) : undefined;
   const made = result.state === "done" || result.state === "pending" ? result.made : undefined;
   return [

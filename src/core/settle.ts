@@ -193,7 +193,9 @@ function reached(operation: Operation, instance: Instance): InstancePatch {
 function removed(operation: Operation): InstancePatch {
   const erased: InstancePatch = { operation: null, facts: null };
   // After our own clean-up the failed order stays on record until the platform deletes it or orders again.
-  return operation.purpose === "cleanup" ? erased : { ...erased, state: "deleted", parameters: null, dashboardUrl: null };
+  return operation.purpose === "cleanup"
+    ? erased
+    : { ...erased, state: "deleted", parameters: null, dashboardUrl: null };
 }
 
 function boundBy(made: Made | undefined): Extract<Change, { update: "binding" }>["set"] {
@@ -251,11 +253,19 @@ function unfulfilled(
   switch (operation.kind) {
     case "provision":
       // Surely nothing is left, so nothing exists: the id is free for a corrected order.
-      return [instanceChange(subject, { ...held, state: failure.clean ? "deleted" : "provision-failed", usable: false }, moment)];
+      return [
+        instanceChange(
+          subject,
+          { ...held, state: failure.clean ? "deleted" : "provision-failed", usable: false },
+          moment,
+        ),
+      ];
     case "update":
       return [instanceChange(subject, { ...held, state: "ready", usable: failure.usable }, moment)];
     case "deprovision":
-      return [instanceChange(subject, { operation: null, state: "deprovision-failed", usable: failure.usable }, moment)];
+      return [
+        instanceChange(subject, { operation: null, state: "deprovision-failed", usable: failure.usable }, moment),
+      ];
     case "bind":
       if (binding === undefined) return [];
       return [bindingChange(binding, { ...held, state: failure.clean ? "deleted" : "bind-failed" }, moment)];
@@ -271,10 +281,23 @@ export function cleanupAfter(
   instance: Instance,
   moment: Pick<SettleMoment, "now" | "token">,
 ): Operation | undefined {
-  const kinds = { provision: "deprovision", bind: "unbind", update: "update", deprovision: undefined, unbind: undefined } as const;
+  const kinds = {
+    provision: "deprovision",
+    bind: "unbind",
+    update: "update",
+    deprovision: undefined,
+    unbind: undefined,
+  } as const;
   const kind = kinds[operation.kind];
   if (kind === undefined) return undefined;
-  const { lease: _lease, handle: _handle, target: _target, description: _description, requester: _requester, ...rest } = operation;
+  const {
+    lease: _lease,
+    handle: _handle,
+    target: _target,
+    description: _description,
+    requester: _requester,
+    ...rest
+  } = operation;
   return {
     ...rest,
     token: moment.token,

@@ -30,7 +30,8 @@ export interface UnbindWorld {
 export function decideUnbind(world: UnbindWorld, ask: UnbindAsk, moment: Moment): Decision {
   const { placement, instance, binding, operation } = world;
   if (needsAsync(placement?.plan, ask.acceptsIncomplete)) return refused(asyncRequired());
-  if (instance === undefined || binding === undefined || binding.state === "deleted") return refused(refuse(410, "Gone"));
+  if (instance === undefined || binding === undefined || binding.state === "deleted")
+    return refused(refuse(410, "Gone"));
   if (!ask.offeringId || !ask.planId) return refused(malformed("The query needs service_id and plan_id."));
   if (placement === undefined) return refused(refuse(400, "UnknownPlan"));
   switch (binding.state) {

@@ -119,7 +119,8 @@ function unfit(
   }
   if (ask.maintenanceVersion !== undefined && ask.maintenanceVersion !== target.plan.maintenanceInfo?.version)
     return refuse(422, "MaintenanceInfoConflict");
-  const changes = wanted.planId !== undefined || wanted.parameters !== undefined || wanted.maintenanceVersion !== undefined;
+  const changes =
+    wanted.planId !== undefined || wanted.parameters !== undefined || wanted.maintenanceVersion !== undefined;
   if (changes && !target.updatable) return refuse(422, "UpdateNotSupported", undefined, { repeatable: false });
   const violations = wanted.parameters === undefined ? [] : target.checks.update(wanted.parameters);
   const all = violations.length > 0 ? violations : wholeViolations(instance, target, wanted);

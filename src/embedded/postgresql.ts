@@ -83,9 +83,23 @@ async function initialise(binaries: string, cluster: string, user: ServerUser, p
 
 function initdb(binaries: string, directory: string, passwordFile: string, user: ServerUser): Promise<void> {
   const settings = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"];
-  const args = ["-D", directory, "-U", superuser, `--pwfile=${passwordFile}`, "--no-instructions", ...settings, "--locale=C"];
+  const args = [
+    "-D",
+    directory,
+    "-U",
+    superuser,
+    `--pwfile=${passwordFile}`,
+    "--no-instructions",
+    ...settings,
+    "--locale=C",
+  ];
   return new Promise((done, failed) => {
-    const child = spawn(join(binaries, "bin", "initdb"), args, { ...user, cwd: "/", env: environment(binaries), stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(join(binaries, "bin", "initdb"), args, {
+      ...user,
+      cwd: "/",
+      env: environment(binaries),
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     let complaint = "";
     child.stderr.on("data", (chunk: Buffer) => {
       complaint = (complaint + chunk.toString()).slice(-2000);

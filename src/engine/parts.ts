@@ -55,4 +55,3 @@ export interface StepSeen {
   readonly ms: number;
   readonly finished: boolean;
 }
-

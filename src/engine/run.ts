@@ -97,7 +97,9 @@ async function call(parts: EngineParts, world: World, signal: AbortSignal): Prom
     ...(binding !== undefined && { binding }),
     ...(world.interrupted !== undefined && { interrupted: world.interrupted }),
   });
-  return bounded(parts, signal, (bound) => step(adapter, order, operation.handle?.reveal(), toolsFor(parts, operation, bound)));
+  return bounded(parts, signal, (bound) =>
+    step(adapter, order, operation.handle?.reveal(), toolsFor(parts, operation, bound)),
+  );
 }
 
 function toolsFor(parts: EngineParts, operation: Operation, signal: AbortSignal): Parameters<Adapter["provision"]>[1] {
@@ -151,7 +153,8 @@ async function save(parts: EngineParts, seen: World, result: StepResult, owner: 
   let world = seen;
   for (let attempt = 1; attempt <= triesToSave; attempt++) {
     const settled = settleWorld(parts, world, result);
-    if (await persist(parts, settled.changes)) return { end: "saved", rows: patchedRows(world, settled.changes), settled };
+    if (await persist(parts, settled.changes))
+      return { end: "saved", rows: patchedRows(world, settled.changes), settled };
     const fresh = await parts.store.readOperation(world.operation.token);
     if (fresh === undefined) return { end: "dropped" };
     if (fresh.leaseNumber !== seen.operation.leaseNumber || fresh.state !== "open")
@@ -217,4 +220,3 @@ async function afterwards(
   }
   return { end: "dropped" };
 }
-

@@ -4,7 +4,12 @@ import type { Result } from "../core/settle.ts";
 
 type AnyOrder = Order | UpdateOrder | BindingOrder;
 
-export async function step(adapter: Adapter, order: AnyOrder, handle: Json | undefined, tools: Tools): Promise<StepResult> {
+export async function step(
+  adapter: Adapter,
+  order: AnyOrder,
+  handle: Json | undefined,
+  tools: Tools,
+): Promise<StepResult> {
   try {
     return await call(adapter, order, handle, tools);
   } catch (error) {

@@ -109,8 +109,7 @@ async function giveUp(parts: LifecycleParts, begun: Operation): Promise<Reply> {
     const operation = await parts.store.readOperation(begun.token);
     const instance = await parts.store.readInstanceByUid(begun.instanceUid);
     if (operation === undefined || instance === undefined) break;
-    const binding =
-      begun.bindingUid === undefined ? undefined : await parts.store.readBindingByUid(begun.bindingUid);
+    const binding = begun.bindingUid === undefined ? undefined : await parts.store.readBindingByUid(begun.bindingUid);
     const rows: Rows = { operation, instance, ...(binding !== undefined && { binding }) };
     if (operation.state !== "open") return over(parts, rows);
     const moment = { now: parts.clock.now(), token: parts.newId() };

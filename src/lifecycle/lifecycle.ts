@@ -2,7 +2,7 @@
 import { type Answer, answerBinding, answerInstance, answerLastOperation } from "../core/answer.ts";
 import { type BindAsk, decideBind } from "../core/bind.ts";
 import { findPlan, type Placement } from "../core/catalog.ts";
-import { decideDeprovision, type DeprovisionAsk } from "../core/deprovision.ts";
+import { type DeprovisionAsk, decideDeprovision } from "../core/deprovision.ts";
 import type { Binding, Instance, Operation } from "../core/model.ts";
 import { decideProvision, type ProvisionAsk } from "../core/provision.ts";
 import { concurrency, refuse } from "../core/refusal.ts";

@@ -65,7 +65,8 @@ function say({ summary, params, query, body, ok, refused }: Said): RouteShorthan
     content: { "application/json": { schema } },
   });
   const response: Record<string, object> = {};
-  for (const [status, schema] of Object.entries(ok)) response[status] = said("As the Open Service Broker API says.", schema);
+  for (const [status, schema] of Object.entries(ok))
+    response[status] = said("As the Open Service Broker API says.", schema);
   for (const status of [...refused, 400, 401, 412, 500, 503]) response[status] = said("Refused.", errorBody);
   return {
     // Documents only: what is sent is not put through a schema again.
@@ -96,7 +97,14 @@ const provisionBody = object(
   ["service_id", "plan_id", "organization_guid", "space_guid"],
 );
 const updateBody = object(
-  { service_id: text, plan_id: text, context: free, parameters: free, previous_values: free, maintenance_info: maintenance },
+  {
+    service_id: text,
+    plan_id: text,
+    context: free,
+    parameters: free,
+    previous_values: free,
+    maintenance_info: maintenance,
+  },
   ["service_id"],
 );
 const bindBody = object({
@@ -110,7 +118,11 @@ const bindBody = object({
 });
 
 export const documented = {
-  catalog: say({ summary: "The catalog", ok: { 200: object({ services: { type: "array", items: free } }, ["services"]) }, refused: [] }),
+  catalog: say({
+    summary: "The catalog",
+    ok: { 200: object({ services: { type: "array", items: free } }, ["services"]) },
+    refused: [],
+  }),
   provision: say({
     summary: "Provision a service instance",
     params: instanceParams,

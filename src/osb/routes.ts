@@ -39,7 +39,8 @@ export function addOsbRoutes(app: FastifyInstance, parts: OsbParts): void {
   const param = (request: FastifyRequest, name: keyof Params) => readId((request.params as Params)[name], name);
   const query = (request: FastifyRequest) => request.query as Query;
   const body = (request: FastifyRequest): JsonObject => {
-    if (request.body === undefined || request.body === null) throw new Refused(refuse(400, "MalformedRequest", "The request needs a JSON body."));
+    if (request.body === undefined || request.body === null)
+      throw new Refused(refuse(400, "MalformedRequest", "The request needs a JSON body."));
     return request.body as JsonObject;
   };
 

@@ -1,7 +1,8 @@
 /** The wire's words and ours: every snake_case name of the OSB API is read and written here and nowhere else. */
+
+import type { Catalog } from "../core/catalog.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { isJsonObject } from "../core/json.ts";
-import type { Catalog } from "../core/catalog.ts";
 import type { Offering, Plan } from "../core/model.ts";
 import { malformed, type Refusal } from "../core/refusal.ts";
 import { Secret } from "../core/secret.ts";
@@ -36,7 +37,8 @@ export function readAcceptsIncomplete(query: Query): boolean {
 export function readQuery(query: Query, name: string): string | undefined {
   const value = query[name];
   if (Array.isArray(value)) throw bad(`${name} was sent more than once.`);
-  if (value !== undefined && (value.includes("\u0000") || !value.isWellFormed())) throw bad(`${name} holds forbidden characters.`);
+  if (value !== undefined && (value.includes("\u0000") || !value.isWellFormed()))
+    throw bad(`${name} holds forbidden characters.`);
   return value === "" ? undefined : value;
 }
 

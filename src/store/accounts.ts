@@ -43,7 +43,10 @@ export interface NewPassword {
 export function createAccounts(knex: Knex): Accounts {
   async function withPasswords(platforms: readonly PlatformRow[]): Promise<PlatformAccount[]> {
     const passwords: PasswordRow[] = await knex("platform_passwords")
-      .whereIn("platform_id", platforms.map(({ id }) => id))
+      .whereIn(
+        "platform_id",
+        platforms.map(({ id }) => id),
+      )
       .orderBy("id");
     return platforms.map((row) => ({
       id: row.id,
@@ -79,7 +82,10 @@ export function createAccounts(knex: Knex): Accounts {
     },
     rotate: (platformId, { id, hash, createdAt }, oldUntil, audit) =>
       change(audit, async (transaction) => {
-        await transaction("platform_passwords").where({ platform_id: platformId }).where("expires_at", "<=", createdAt).delete();
+        await transaction("platform_passwords")
+          .where({ platform_id: platformId })
+          .where("expires_at", "<=", createdAt)
+          .delete();
         await transaction("platform_passwords")
           .where({ platform_id: platformId })
           .whereNull("expires_at")

@@ -6,7 +6,7 @@ import { createHmac, hash as digest } from "node:crypto";
 import type { Knex } from "knex";
 import type { AuditEntry } from "../core/change.ts";
 import type { Millis } from "../core/model.ts";
-import { audit as table, columnOf } from "./columns.ts";
+import { columnOf, audit as table } from "./columns.ts";
 import type { SealingKey } from "./seal.ts";
 
 export async function insertAudit(knex: Knex, entry: AuditEntry): Promise<void> {
@@ -108,4 +108,3 @@ export async function verifyAudit(knex: Knex, keys: readonly SealingKey[]): Prom
   const open = await knex("audit").whereNull("position").count({ count: "*" }).first();
   return { sealed: position, unsealed: Number(open?.["count"] ?? 0), head: hash, faults };
 }
-

@@ -132,7 +132,14 @@ export function columnsOf(kind: Kind | undefined, field: string): readonly strin
 }
 
 /** Appends a field's SQL values in the order of `columnsOf`. An empty secret (`{}` or null) is kept as NULL. */
-export function encode<T>(to: SqlValue[], where: Table<T>, key: string, field: string, value: unknown, seal: Seal): void {
+export function encode<T>(
+  to: SqlValue[],
+  where: Table<T>,
+  key: string,
+  field: string,
+  value: unknown,
+  seal: Seal,
+): void {
   const kind = where.kinds.get(field);
   if (kind === "lease") {
     const lease = value as Operation["lease"] | null;
@@ -185,7 +192,8 @@ export function decode<T>(where: Table<T>, row: Row, seal: Seal): T {
     const value = row[columnOf(field)];
     switch (kind) {
       case "lease":
-        if (typeof row["lease_owner"] === "string") noun[field] = { owner: row["lease_owner"], until: row["lease_until"] };
+        if (typeof row["lease_owner"] === "string")
+          noun[field] = { owner: row["lease_owner"], until: row["lease_until"] };
         break;
       case "sealed":
         if (value instanceof Uint8Array) noun[field] = Secret.lazily(() => unseal(value, where.name, key, field, seal));
@@ -193,7 +201,8 @@ export function decode<T>(where: Table<T>, row: Row, seal: Seal): T {
         else if (field === "facts") noun[field] = new Secret(null);
         break;
       case "target":
-        if (value instanceof Uint8Array) noun[field] = targetFrom(unseal(value, where.name, key, field, seal) as JsonObject);
+        if (value instanceof Uint8Array)
+          noun[field] = targetFrom(unseal(value, where.name, key, field, seal) as JsonObject);
         break;
       default:
         if (value === null || value === undefined) break;

@@ -14,14 +14,21 @@ export async function rememberPlans(knex: Knex, offerings: readonly Offering[], 
     for (const { plans, ...offering } of offerings)
       for (const plan of plans) {
         offered.add(plan.id);
-        const row = { plan_id: plan.id, offering_id: offering.id, definition: JSON.stringify({ offering, plan }), seen_at: now };
+        const row = {
+          plan_id: plan.id,
+          offering_id: offering.id,
+          definition: JSON.stringify({ offering, plan }),
+          seen_at: now,
+        };
         await transaction("plans").insert(row).onConflict("plan_id").merge();
       }
   });
   const living: { plan_id: string; definition: string }[] = await knex("plans")
     .whereIn("plan_id", knex("instances").whereNot({ state: "deleted" }).distinct("plan_id"))
     .select("plan_id", "definition");
-  return living.filter(({ plan_id }) => !offered.has(plan_id)).map(({ definition }) => JSON.parse(definition) as KnownPlan);
+  return living
+    .filter(({ plan_id }) => !offered.has(plan_id))
+    .map(({ definition }) => JSON.parse(definition) as KnownPlan);
 }
 
 /** Problems that would break a promise: a plan that moved to another offering or account while instances live. */
@@ -35,9 +42,12 @@ export async function movedPlans(knex: Knex, offerings: readonly Offering[]): Pr
       const row = before.get(plan.id);
       if (row === undefined) return [];
       const { plan: old } = JSON.parse(row.definition) as KnownPlan;
-      if (row.offering_id !== id) return [`The plan ${plan.name} has instances and cannot move to another offering. Give it a new id.`];
+      if (row.offering_id !== id)
+        return [`The plan ${plan.name} has instances and cannot move to another offering. Give it a new id.`];
       if (old.provider !== plan.provider)
-        return [`The plan ${plan.name} has instances at the account "${old.provider}" and cannot move to "${plan.provider}". Give it a new id.`];
+        return [
+          `The plan ${plan.name} has instances at the account "${old.provider}" and cannot move to "${plan.provider}". Give it a new id.`,
+        ];
       return [];
     }),
   );

@@ -1,6 +1,16 @@
 /** Turns a change into SQL text and values. Texts depend only on which fields a change has, so they are built once. */
 import type { Change } from "../core/change.ts";
-import { audit, bindings, columnOf, columnsOf, encode, instances, operations, type SqlValue, type Table } from "./columns.ts";
+import {
+  audit,
+  bindings,
+  columnOf,
+  columnsOf,
+  encode,
+  instances,
+  operations,
+  type SqlValue,
+  type Table,
+} from "./columns.ts";
 import type { Seal } from "./seal.ts";
 
 export interface Statement {
@@ -94,7 +104,11 @@ export function createStatements(seal: Seal, placeholder: Placeholder): (change:
     switch (change.update) {
       case "instance": {
         const { uid, version, bindsBegun } = change;
-        return update(instances, uid, { ...change.set, updatedAt: change.at }, nextVersion, { uid, version, bindsBegun });
+        return update(instances, uid, { ...change.set, updatedAt: change.at }, nextVersion, {
+          uid,
+          version,
+          bindsBegun,
+        });
       }
       case "binding": {
         const { uid, version } = change;

@@ -50,7 +50,8 @@ export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promi
     readInstance: async (platformId, instanceId) =>
       decoders.instance((await query("instance", [platformId, instanceId]))[0]),
     readInstanceByUid: async (uid) => decoders.instance((await query("instanceByUid", [uid]))[0]),
-    readBinding: async (platformId, bindingId) => decoders.binding((await query("binding", [platformId, bindingId]))[0]),
+    readBinding: async (platformId, bindingId) =>
+      decoders.binding((await query("binding", [platformId, bindingId]))[0]),
     readBindingByUid: async (uid) => decoders.binding((await query("bindingByUid", [uid]))[0]),
     readLivingBindings: async (instanceUid) =>
       (await query("livingBindings", [instanceUid])).flatMap((row) => decoders.binding(row) ?? []),
@@ -65,8 +66,7 @@ export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promi
       decoders.operation((await query("claim", [lease.owner, lease.until, token, now, now]))[0]),
     readDue: async (now, limit) =>
       (await query("due", [now, now, limit])) as unknown as { token: string; provider: string }[],
-    extendLeases: async (owner, now, until) =>
-      openTokens(await query("extend", [until, owner, now])),
+    extendLeases: async (owner, now, until) => openTokens(await query("extend", [until, owner, now])),
     async releaseLeases(owner) {
       await query("release", [owner]);
     },

@@ -58,8 +58,7 @@ export function createSqliteStore(database: Database, seal: Seal, close: () => P
     claim: (token, lease, now) =>
       writer.write(() => decoders.operation(statements.claim.get(lease.owner, lease.until, token, now, now))),
     readDue: (now, limit) => statements.due.all(now, now, limit) as unknown as { token: string; provider: string }[],
-    extendLeases: (owner, now, until) =>
-      writer.write(() => openTokens(statements.extend.all(until, owner, now))),
+    extendLeases: (owner, now, until) => writer.write(() => openTokens(statements.extend.all(until, owner, now))),
     async releaseLeases(owner) {
       await writer.write(() => statements.release.run(owner));
     },

@@ -2,7 +2,11 @@
 import type { Database } from "better-sqlite3";
 
 /** One write: runs inside the transaction, returns its result, throws `Conflict` (or anything) to be undone alone. */
-type Job = { readonly run: () => unknown; readonly resolve: (value: unknown) => void; readonly reject: (error: unknown) => void };
+type Job = {
+  readonly run: () => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+};
 
 /** Somebody else was faster; the write did nothing. */
 export class Conflict extends Error {}

@@ -1,0 +1,214 @@
+/** Builds the HTTP application; tests use exactly this. */
+import { randomUUID } from "node:crypto";
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from "fastify";
+import { type AdminParts, addAdminRoutes } from "./admin/routes.ts";
+import type { Caller, Platform } from "./core/model.ts";
+import { type Refusal, refusalCodes, refuse } from "./core/refusal.ts";
+import type { Switches } from "./core/switches.ts";
+import type { Denial } from "./http/basic-auth.ts";
+import { Refused, refusalFor } from "./http/errors.ts";
+import { addHealthRoutes } from "./http/health.ts";
+import { describeError, describeRequest } from "./http/log-redaction.ts";
+import { readJsonObject } from "./http/read-json.ts";
+import type { Lifecycle } from "./lifecycle/lifecycle.ts";
+import type { Metrics } from "./metrics.ts";
+import { checkApiVersion } from "./osb/api-version.ts";
+import type { CatalogResponse } from "./osb/catalog-response.ts";
+import { readOriginatingIdentity } from "./osb/originating-identity.ts";
+import { requestIdentity } from "./osb/request-identity.ts";
+import { addOsbRoutes } from "./osb/routes.ts";
+import { refusalBody } from "./osb/wire.ts";
+
+export interface AppParts {
+  readonly lifecycle: Lifecycle;
+  readonly catalog: () => CatalogResponse;
+  readonly switches: Switches;
+  readonly authenticate: (authorization: string | undefined) => Platform | Denial | Promise<Platform | Denial>;
+  readonly admin: AdminParts;
+  readonly ping: () => Promise<void>;
+  readonly metrics: Metrics;
+  readonly log: AppLog;
+  readonly bodyLimitBytes: number;
+  readonly requestTimeoutMs: number;
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
+export interface AppLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+interface Seen {
+  readonly startedAt: number;
+  readonly requestId: string;
+  caller?: Caller;
+}
+
+export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
+  const seen = new WeakMap<FastifyRequest, Seen>();
+  const app: FastifyInstance = Fastify({
+    bodyLimit: parts.bodyLimitBytes,
+    requestTimeout: parts.requestTimeoutMs,
+    // Instance ids may be long and may hold anything; the readers of the path say what is too long.
+    routerOptions: { maxParamLength: 16_000 },
+    forceCloseConnections: "idle",
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: (request) => requestIdentity(request.headers["x-broker-api-request-identity"], randomUUID),
+    frameworkErrors: (error, request, reply) => answerError(parts, error, request, reply),
+    ...(parts.tls !== undefined && { https: { cert: parts.tls.cert, key: parts.tls.key } }),
+  } as object) as unknown as FastifyInstance;
+
+  app.addHook("onRequest", async (request, reply) => {
+    seen.set(request, { startedAt: performance.now(), requestId: request.id });
+    if (request.headers["x-broker-api-request-identity"] === request.id)
+      reply.header("x-broker-api-request-identity", request.id);
+  });
+  app.addHook("onResponse", async (request, reply) => logRequest(parts, seen.get(request), request, reply));
+  app.setErrorHandler((error: FastifyError, request, reply) => answerError(parts, error, request, reply));
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send(refusalBody(refuse(404, "NotFound"))));
+  readBodiesStrictly(app);
+
+  await addDocuments(app);
+  addHealthRoutes(app, parts.ping);
+  app.get("/metrics", { schema: { hide: true } }, async (_request, reply) =>
+    reply.header("content-type", parts.metrics.contentType).send(await parts.metrics.text()),
+  );
+  await app.register(
+    async (osb) => {
+      osb.addHook("onRequest", async (request, reply) => {
+        const refusal = await admit(parts, request, seen);
+        if (refusal !== undefined) return sendRefusal(reply, refusal);
+      });
+      addOsbRoutes(osb, { ...parts, callerOf: (request) => callerOf(seen, request) });
+      refuseOtherMethods(osb);
+    },
+    { prefix: "/v2" },
+  );
+  await app.register(async (admin) => addAdminRoutes(admin, parts.admin), { prefix: "/api/v1" });
+  return app;
+}
+
+/** The order of these checks is what clients agree on: who, then which version, then everything else (osb.md 3.2). */
+async function admit(
+  parts: AppParts,
+  request: FastifyRequest,
+  seen: WeakMap<FastifyRequest, Seen>,
+): Promise<Refusal | undefined> {
+  const platform = await parts.authenticate(request.headers.authorization);
+  if (platform === "busy") return refuse(503, "Unavailable");
+  if (platform === "unauthenticated") return refuse(401, "Unauthorized");
+  const identity = readOriginatingIdentity(request.headers["x-broker-api-originating-identity"]);
+  const about = seen.get(request);
+  const legible = identity !== undefined && !("problem" in identity);
+  if (about !== undefined) about.caller = { platform, requestId: request.id, ...(legible && { identity }) };
+  const unspoken = checkApiVersion(request.headers["x-broker-api-version"], parts.switches);
+  if (unspoken !== undefined) return unspoken;
+  if (identity !== undefined && "problem" in identity) {
+    if (parts.switches.strictOriginatingIdentity) return refuse(400, "MalformedRequest", identity.problem);
+    parts.log.warn({ requestId: request.id, platform: platform.name, problem: identity.problem }, "identity ignored");
+  }
+  return undefined;
+}
+
+function callerOf(seen: WeakMap<FastifyRequest, Seen>, request: FastifyRequest): Caller {
+  const caller = seen.get(request)?.caller;
+  if (caller === undefined) throw new Error("A route was reached without a caller.");
+  return caller;
+}
+
+/** One reader for every content type: JSON, or a clear no. Requests without a body may say what they like. */
+function readBodiesStrictly(app: FastifyInstance): void {
+  const read = (request: FastifyRequest, body: Buffer, done: (error: Error | null, value?: unknown) => void) => {
+    if (body.length === 0) return done(null, undefined);
+    const type = request.headers["content-type"];
+    if (type !== undefined && !/^application\/([a-z0-9.+-]+\+)?json\s*(;|$)/i.test(type.trim()))
+      return done(new Refused(refuse(400, "MalformedRequest", "Content-Type must be application/json.")));
+    const json = readJsonObject(body);
+    if ("problem" in json) return done(new Refused(refuse(400, "MalformedRequest", json.problem)));
+    done(null, json.value);
+  };
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "buffer" }, read as never);
+}
+
+/** 405 rather than 404 where the path is known. */
+function refuseOtherMethods(osb: FastifyInstance): void {
+  const instance = "/service_instances/:instance_id";
+  const known: Record<string, readonly string[]> = {
+    "/catalog": ["GET"],
+    [instance]: ["GET", "PUT", "PATCH", "DELETE"],
+    [`${instance}/last_operation`]: ["GET"],
+    [`${instance}/service_bindings/:binding_id`]: ["GET", "PUT", "DELETE"],
+    [`${instance}/service_bindings/:binding_id/last_operation`]: ["GET"],
+  };
+  const all = ["GET", "PUT", "PATCH", "DELETE", "POST", "OPTIONS"] as const;
+  for (const [url, methods] of Object.entries(known))
+    osb.route({
+      url,
+      method: all.filter((method) => !methods.includes(method)),
+      schema: { hide: true } as object,
+      handler: (_request, reply) => {
+        reply.header("allow", methods.join(", "));
+        return sendRefusal(reply, refuse(405, "MethodNotAllowed"));
+      },
+    });
+  osb.setNotFoundHandler((_request, reply) => sendRefusal(reply, refuse(404, "NotFound")));
+}
+
+function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
+  if (refusal.status === 401) reply.header("www-authenticate", 'Basic realm="lotse", charset="UTF-8"');
+  if (refusal.status === 503) reply.header("retry-after", "1");
+  return reply
+    .code(refusal.status)
+    .header("content-type", "application/json")
+    .send(JSON.stringify(refusalBody(refusal)));
+}
+
+function answerError(parts: AppParts, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const refusal = error instanceof Refused ? error.refusal : refusalFor(error);
+  if (refusal !== undefined) return sendRefusal(reply, refusal);
+  parts.log.error(
+    { err: describeError(error), requestId: request.id, route: request.routeOptions?.url },
+    "unexpected error",
+  );
+  return sendRefusal(reply, refuse(500, "InternalError"));
+}
+
+function logRequest(parts: AppParts, about: Seen | undefined, request: FastifyRequest, reply: FastifyReply): void {
+  const ms = performance.now() - (about?.startedAt ?? performance.now());
+  const route = request.routeOptions.url ?? "unknown";
+  parts.metrics.request(request.method, route, reply.statusCode, ms / 1000);
+  const { instance_id, binding_id } = (request.params ?? {}) as { instance_id?: string; binding_id?: string };
+  const told = describeRequest({
+    method: request.method,
+    route,
+    status: reply.statusCode,
+    requestId: request.id,
+    platform: about?.caller?.platform.name,
+    query: request.query,
+  });
+  parts.log.info({ ...told, instance: instance_id, binding: binding_id, ms: Math.round(ms * 10) / 10 }, "request");
+}
+
+async function addDocuments(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: { title: "Lotse", version: "0.1.0", description: "Open Service Broker API 2.17 and management API." },
+      components: {
+        securitySchemes: { basic: { type: "http", scheme: "basic" }, bearer: { type: "http", scheme: "bearer" } },
+      },
+      "x-error-codes": refusalCodes,
+    } as object,
+  });
+  await app.register(swaggerUi, { routePrefix: "/docs" });
+}

@@ -1,0 +1,36 @@
+/** Lines for a newcomer to paste, from catalog to deprovision. */
+import type { Offering, Plan } from "./core/model.ts";
+
+export interface Welcome {
+  readonly url: string;
+  /** first-run.json; the lines read the password from it. */
+  readonly file: string;
+  readonly username: string;
+  readonly offering: Offering;
+  readonly plan: Plan;
+}
+
+export function curlLines({ url, file, username, offering, plan }: Welcome): string {
+  const ids = `"service_id":"${offering.id}","plan_id":"${plan.id}"`;
+  const query = `service_id=${offering.id}&plan_id=${plan.id}`;
+  const instance = "$LOTSE/v2/service_instances/demo-1";
+  const binding = `${instance}/service_bindings/demo-1-b`;
+  return `
+Lotse is ready at ${url}. Documentation: ${url}/docs
+Paste these lines into another shell:
+
+  LOTSE=${url}; PASSWORD=$(sed -n 's/.*"password": "\\(.*\\)".*/\\1/p' '${file}')
+  osb() { curl -sS -u "${username}:$PASSWORD" -H 'X-Broker-API-Version: 2.17' -H 'Content-Type: application/json' "$@"; echo; }
+
+  # what can be ordered
+  osb $LOTSE/v2/catalog
+  # order a database, get access to it, look at both
+  osb -X PUT "${instance}?accepts_incomplete=true" -d '{${ids},"organization_guid":"org","space_guid":"space"}'
+  osb "${instance}/last_operation"
+  osb -X PUT "${binding}" -d '{${ids}}'
+  osb "${instance}"
+  # give both back
+  osb -X DELETE "${binding}?${query}"
+  osb -X DELETE "${instance}?${query}&accepts_incomplete=true"
+`;
+}

@@ -1,0 +1,48 @@
+/** The demonstration's two providers: two separate PostgreSQL servers, one for a public authority, one for an external. */
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ProviderAccount } from "../config.ts";
+import { Secret } from "../core/secret.ts";
+import { type EmbeddedPostgresql, startPostgresql } from "./postgresql.ts";
+
+export interface Demo {
+  readonly accounts: ReadonlyMap<string, ProviderAccount>;
+  stop(): Promise<void>;
+}
+
+/** Accounts that the catalog's plans name. */
+const accountNames = ["it-nord", "aurora-via-krz-mitte"];
+
+export async function startDemo(dataDirectory: string, slots: number, log: (message: string) => void): Promise<Demo> {
+  const password = keptPassword(dataDirectory);
+  const servers: EmbeddedPostgresql[] = [];
+  const accounts = new Map<string, ProviderAccount>();
+  const stop = async () => {
+    await Promise.all(servers.map((server) => server.stop()));
+  };
+  try {
+    for (const name of accountNames) {
+      const directory = join(dataDirectory, "providers", name);
+      const server = await startPostgresql({ directory, superuserPassword: password, durable: true, log });
+      servers.push(server);
+      const values = { host: server.host, port: server.port, user: server.user, database: "postgres", tls: "off" };
+      accounts.set(name, {
+        adapter: "postgresql",
+        slots,
+        settings: { values, secrets: { password: new Secret(password) } },
+      });
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { accounts, stop };
+}
+
+function keptPassword(dataDirectory: string): string {
+  mkdirSync(dataDirectory, { recursive: true, mode: 0o755 });
+  const path = join(dataDirectory, "providers.password");
+  if (!existsSync(path)) writeFileSync(path, `${randomBytes(24).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
+  return readFileSync(path, "utf8").trim();
+}

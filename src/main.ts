@@ -1,0 +1,283 @@
+/** Starts the broker: reads what was configured, opens what it needs, serves; stops in reverse order. */
+import { randomBytes, randomFillSync } from "node:crypto";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pino } from "pino";
+import { adapterKinds } from "../brokers/index.ts";
+import { buildApp } from "./app.ts";
+import { buildCatalog } from "./catalog/build-catalog.ts";
+import { checkRules } from "./catalog/check.ts";
+import { projectCatalog } from "./catalog/project.ts";
+import { readCatalog } from "./catalog/read-catalog.ts";
+import { type Config, ConfigError, type ProviderAccount } from "./config.ts";
+import type { Adapter } from "./core/adapter.ts";
+import { createIds } from "./core/ids.ts";
+import type { Offering } from "./core/model.ts";
+import { startDemo } from "./embedded/demo.ts";
+import { systemClock } from "./engine/clock.ts";
+import { createEngine } from "./engine/engine.ts";
+import { type Authenticator, createAuthenticator } from "./http/basic-auth.ts";
+import { authenticateBearer, makeToken } from "./http/bearer-auth.ts";
+import { describeError } from "./http/log-redaction.ts";
+import { generatePassword, hashPassword, verifyPassword } from "./http/password.ts";
+import { readKeys, secretDeriver } from "./keys.ts";
+import { createLifecycle } from "./lifecycle/lifecycle.ts";
+import { createMetrics } from "./metrics.ts";
+import { prepareCatalog } from "./osb/catalog-response.ts";
+import { type Accounts, createAccounts } from "./store/accounts.ts";
+import { sealAudit, verifyAudit } from "./store/audit.ts";
+import { type OpenStore, openStore } from "./store/open.ts";
+import { movedPlans, rememberPlans } from "./store/plans.ts";
+import { openSeal, type SealingKey } from "./store/seal.ts";
+
+export interface Broker {
+  readonly url: string;
+  readonly dataDirectory: string;
+  readonly offerings: readonly Offering[];
+  stop(): Promise<void>;
+}
+
+export const newIds = (): (() => string) =>
+  createIds(
+    () => Date.now(),
+    (bytes) => randomFillSync(bytes),
+  );
+
+export async function openConfiguredStore(
+  config: Config,
+): Promise<OpenStore & { readonly keys: readonly SealingKey[] }> {
+  const keys = readKeys(config);
+  const databaseUrl = config.database.kind === "postgresql" ? config.database.url.reveal() : "";
+  const open = await openStore({ databaseUrl, dataDir: config.dataDirectory }, openSeal(keys));
+  return { ...open, keys };
+}
+
+/** Throws a ConfigError, or whatever kept it from starting; what was opened by then is closed again. */
+export async function startBroker(config: Config, output: NodeJS.WritableStream = process.stdout): Promise<Broker> {
+  const closing: (() => Promise<unknown>)[] = [];
+  const stop = async () => {
+    for (const close of closing.splice(0).reverse()) await close();
+  };
+  try {
+    return await open(config, output, closing, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function open(
+  config: Config,
+  output: NodeJS.WritableStream,
+  closing: (() => Promise<unknown>)[],
+  stop: () => Promise<void>,
+): Promise<Broker> {
+  const log = pino(
+    {
+      level: config.log.level,
+      base: null,
+      serializers: { err: describeError },
+      timestamp: pino.stdTimeFunctions.isoTime,
+    },
+    output,
+  );
+  const newId = newIds();
+  const clock = systemClock;
+  const { store, knex, keys } = await openConfiguredStore(config);
+  closing.push(() => store.close());
+
+  const providers = config.providers ?? (await demoProviders(config, closing, (message) => log.warn({}, message)));
+  const adapters = await openAdapters(providers, closing);
+  const offerings = await readOfferings(config, providers, knex);
+  const retired = await rememberPlans(knex, offerings, clock.now());
+  const catalog = buildCatalog(offerings, retired, adapters);
+  const catalogResponse = prepareCatalog(catalog);
+
+  const [key] = keys;
+  if (key === undefined) throw new Error("There is no sealing key.");
+  const metrics = createMetrics(() => engine.busy());
+  const engine = createEngine({
+    store,
+    adapters,
+    planOf: (planId) => catalog.placements.get(planId)?.plan,
+    clock,
+    random: Math.random,
+    newId,
+    deriveSecret: secretDeriver(key),
+    log,
+    observe: metrics.step,
+    settings: {
+      leaseMs: config.engine.leaseSeconds * 1000,
+      stepTimeoutMs: config.engine.stepTimeoutSeconds * 1000,
+      pollMs: 1000,
+      stopGraceMs: config.engine.stopGraceSeconds * 1000,
+      slotsOf: (provider) => providers.get(provider)?.slots ?? config.engine.slotsPerProvider,
+      backoff: {
+        firstMs: config.engine.backoff.firstSeconds * 1000,
+        maxMs: config.engine.backoff.maxSeconds * 1000,
+      },
+    },
+  });
+  const lifecycle = createLifecycle({
+    store,
+    engine,
+    catalog: () => catalog,
+    adapters,
+    clock,
+    newId,
+    switches: config.osb,
+    patience: { syncMs: config.engine.syncPatienceSeconds * 1000, quickMs: config.engine.quickAnswerSeconds * 1000 },
+  });
+
+  const accounts = createAccounts(knex);
+  const authenticator = createAuthenticator({
+    findAccounts: async (username) =>
+      (await accounts.byUsername(username)).map(({ id, name, username: own, state, passwords }) => ({
+        platformId: id,
+        name,
+        username: own,
+        state,
+        hashes: passwords,
+      })),
+    verify: verifyPassword,
+    now: clock.now,
+    randomBytes,
+  });
+  const app = await buildApp({
+    lifecycle,
+    catalog: () => catalogResponse,
+    switches: config.osb,
+    authenticate: authenticator.authenticate,
+    admin: {
+      isAdministrator: async (header) =>
+        (await authenticateBearer(header, (hash) => accounts.tokenByHash(hash), clock.now())) !== undefined,
+      platforms: () => accounts.list(),
+      verifyAudit: () => verifyAudit(knex, keys),
+    },
+    ping: () => store.ping(),
+    metrics,
+    log,
+    bodyLimitBytes: config.http.bodyLimitBytes,
+    requestTimeoutMs: config.http.requestTimeoutSeconds * 1000,
+    ...(config.http.tls !== undefined && { tls: { cert: config.http.tls.cert, key: config.http.tls.key.reveal() } }),
+  });
+
+  await app.listen({ host: config.host, port: config.port });
+  closing.push(() => app.close());
+  const address = app.server.address();
+  const port = typeof address === "object" ? (address?.port ?? config.port) : config.port;
+  const url = `${config.http.tls === undefined ? "http" : "https"}://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`;
+  await createFirstAccounts(accounts, config.dataDirectory, url, newId, clock.now());
+  engine.start();
+  closing.push(() => engine.stop());
+  closing.push(watch(() => seal(knex, key, clock.now()), 1000, log));
+  closing.push(watch(revisionWatch(accounts, authenticator), 1000, log));
+  log.info({ url, offerings: offerings.length, database: config.database.kind }, "ready");
+  return { url, dataDirectory: config.dataDirectory, offerings: catalog.offerings, stop };
+}
+
+async function demoProviders(
+  config: Config,
+  closing: (() => Promise<unknown>)[],
+  log: (message: string) => void,
+): Promise<ReadonlyMap<string, ProviderAccount>> {
+  const demo = await startDemo(config.dataDirectory, config.engine.slotsPerProvider, log);
+  closing.push(() => demo.stop());
+  return demo.accounts;
+}
+
+async function openAdapters(
+  providers: ReadonlyMap<string, ProviderAccount>,
+  closing: (() => Promise<unknown>)[],
+): Promise<ReadonlyMap<string, Adapter>> {
+  const adapters = new Map<string, Adapter>();
+  for (const [name, { adapter: kindName, settings }] of providers) {
+    const kind = adapterKinds.get(kindName);
+    if (kind === undefined) throw new Error(`The account "${name}" names an adapter that does not exist: ${kindName}.`);
+    const adapter = await kind.open(settings);
+    adapters.set(name, adapter);
+    closing.push(async () => adapter.close?.());
+  }
+  return adapters;
+}
+
+async function readOfferings(
+  config: Config,
+  providers: ReadonlyMap<string, ProviderAccount>,
+  knex: OpenStore["knex"],
+): Promise<Offering[]> {
+  const read = readCatalog(config.catalogDirectory);
+  const kinds = new Map([...providers].map(([name, { adapter }]) => [name, adapter]));
+  const problems = [...read.problems, ...checkRules(read, adapterKinds, kinds)];
+  if (problems.some(({ severity }) => severity === "error")) throw new ConfigError(problems);
+  const files = read.offerings.map(({ offering }) => offering);
+  const offerings = projectCatalog(files, read.organisations, new Set(providers.keys()));
+  const moved = await movedPlans(knex, offerings);
+  if (moved.length > 0)
+    throw new ConfigError(moved.map((message) => ({ file: "catalog", path: "", message, severity: "error" })));
+  return offerings;
+}
+
+/** Nobody could ask before the first platform exists; so the first start makes one, and an administrator. */
+async function createFirstAccounts(
+  accounts: Accounts,
+  dataDirectory: string,
+  url: string,
+  newId: () => string,
+  now: number,
+): Promise<void> {
+  if ((await accounts.list()).length > 0) return;
+  const password = generatePassword(randomBytes);
+  const { token, hash } = makeToken(randomBytes);
+  const id = newId();
+  const account = { id, name: "first", username: "platform", state: "active", createdAt: now, passwords: [] } as const;
+  const note = { url, username: "platform", password: password.reveal(), adminToken: token.reveal() };
+  const path = join(dataDirectory, "first-run.json");
+  // Written before the account is made: a crash in between leaves a file that the next start replaces.
+  writeFileSync(path, `${JSON.stringify(note, null, 2)}\n`, { mode: 0o600, flag: existsSync(path) ? "w" : "wx" });
+  const said = { at: now, outcome: "succeeded", actor: { by: "lotse" } } as const;
+  await accounts.addToken({ id: newId(), name: "first", hash }, now, { ...said, action: "token.added" });
+  await accounts.add(account, await hashPassword(password, randomBytes), {
+    ...said,
+    action: "platform.added",
+    platformId: id,
+  });
+}
+
+/** Repeats `work` at a pace; the function it returns waits for the running one and ends it. */
+function watch(
+  work: () => Promise<void>,
+  everyMs: number,
+  log: { error(fields: object, message: string): void },
+): () => Promise<void> {
+  let running: Promise<void> = Promise.resolve();
+  let timer: NodeJS.Timeout;
+  let ended = false;
+  const turn = () => {
+    running = work()
+      .catch((error) => log.error({ err: error }, "background work failed"))
+      .finally(() => {
+        if (!ended) timer = setTimeout(turn, everyMs);
+      });
+  };
+  timer = setTimeout(turn, everyMs);
+  return async () => {
+    ended = true;
+    clearTimeout(timer);
+    await running;
+  };
+}
+
+async function seal(knex: OpenStore["knex"], key: SealingKey, now: number): Promise<void> {
+  while ((await sealAudit(knex, key, now)) > 0);
+}
+
+/** Another process, or the command line, may have changed an account. */
+function revisionWatch(accounts: Accounts, authenticator: Authenticator): () => Promise<void> {
+  let known: number | undefined;
+  return async () => {
+    const revision = await accounts.revision();
+    if (known !== undefined && revision !== known) authenticator.accountsChanged();
+    known = revision;
+  };
+}
