@@ -51,16 +51,9 @@ export function createEngine(parts: EngineParts): Engine {
 
   function carry(operation: Operation, known: Rows | undefined): Promise<Rows | undefined> {
     const controller = new AbortController();
-    let rows: Promise<Rows | undefined>;
-    const done = new Promise<void>((resolve) => {
-      rows = run(operation, known, controller.signal).finally(() => {
-        running.delete(operation.token);
-        resolve();
-      });
-    });
-    running.set(operation.token, { controller, done });
-    // biome-ignore lint/style/noNonNullAssertion: assigned by the executor above, which runs at once
-    return rows!;
+    const rows = run(operation, known, controller.signal).finally(() => running.delete(operation.token));
+    running.set(operation.token, { controller, done: rows.then(() => undefined) });
+    return rows;
   }
 
   async function run(first: Operation, known: Rows | undefined, signal: AbortSignal): Promise<Rows | undefined> {

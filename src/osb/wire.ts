@@ -10,7 +10,7 @@ import { Refused } from "../http/errors.ts";
 
 // Platforms keep ids in columns of 255 characters (osb.md 2.1.2).
 const longestId = 255;
-const controlCharacters = /[\u0000-\u001f\u007f]/;
+const controlCharacters = /\p{Cc}/u;
 
 function bad(description: string): Refused {
   return new Refused(malformed(description));
