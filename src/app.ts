@@ -7,6 +7,7 @@ import Fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  type FastifyServerOptions,
   LogController,
 } from "fastify";
 import { type AdminParts, addAdminRoutes } from "./admin/routes.ts";
@@ -55,7 +56,7 @@ interface Seen {
 
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const seen = new WeakMap<FastifyRequest, Seen>();
-  const app: FastifyInstance = Fastify({
+  const options: FastifyServerOptions = {
     bodyLimit: parts.bodyLimitBytes,
     requestTimeout: parts.requestTimeoutMs,
     // Instance ids may be long and may hold anything; the readers of the path say what is too long.
@@ -64,8 +65,9 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: (request) => requestIdentity(request.headers["x-broker-api-request-identity"], randomUUID),
     frameworkErrors: (error, request, reply) => answerError(parts, error, request, reply),
-    ...(parts.tls !== undefined && { https: { cert: parts.tls.cert, key: parts.tls.key } }),
-  } as object) as unknown as FastifyInstance;
+  };
+  const https = parts.tls === undefined ? {} : { https: { cert: parts.tls.cert, key: parts.tls.key } };
+  const app = Fastify({ ...options, ...https });
 
   app.addHook("onRequest", async (request, reply) => {
     seen.set(request, { startedAt: performance.now(), requestId: request.id });

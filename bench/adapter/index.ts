@@ -1,6 +1,7 @@
 /** The adapter of the benchmarks: hands every order on to `provider.ts` by HTTP, the instance's id in the path. */
-import type { Adapter, AdapterKind, BindingOrder, Made, Order, Outcome, Tools } from "#adapter";
+
 import { Pool } from "undici";
+import type { Adapter, AdapterKind, BindingOrder, Made, Order, Outcome, Tools } from "#adapter";
 import { exchange, type Reply } from "./exchange.ts";
 
 /** Connections to the provider, as many as the load has at most. */

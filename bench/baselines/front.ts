@@ -16,7 +16,13 @@ const text = { type: "string", minLength: 1 };
 const body = {
   type: "object",
   required: ["service_id", "plan_id", "organization_guid", "space_guid"],
-  properties: { service_id: text, plan_id: text, organization_guid: text, space_guid: text, parameters: { type: "object" } },
+  properties: {
+    service_id: text,
+    plan_id: text,
+    organization_guid: text,
+    space_guid: text,
+    parameters: { type: "object" },
+  },
 };
 
 /** Longest Authorization header looked at. */

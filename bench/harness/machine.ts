@@ -49,7 +49,12 @@ function raisePriority(): boolean {
 }
 
 /** Starts a Node program in its place. `taskset` becomes the program, so the pid is the program's own. */
-export function spawnNode(machine: Machine, place: Place, args: readonly string[], options: SpawnOptions): ChildProcess {
+export function spawnNode(
+  machine: Machine,
+  place: Place,
+  args: readonly string[],
+  options: SpawnOptions,
+): ChildProcess {
   const [command = process.execPath, ...rest] = [...machine.prefix[place], process.execPath, ...args];
   return spawn(command, rest, options);
 }

@@ -45,11 +45,7 @@ export interface Pace {
 }
 
 /** Every contestant warms up once, uncounted; then each round gives each one turn, beginning with another every time. */
-export async function runRounds(
-  contestants: readonly Contestant[],
-  pace: Pace,
-  own: OwnProcesses,
-): Promise<Readings> {
+export async function runRounds(contestants: readonly Contestant[], pace: Pace, own: OwnProcesses): Promise<Readings> {
   const readings = new Map<string, Reading[]>(contestants.map(({ name }) => [name, []]));
   for (const contestant of contestants) await contestant.turn(pace.seconds);
   for (let round = 0; round < pace.rounds; round++) {

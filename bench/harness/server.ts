@@ -57,7 +57,8 @@ export async function startServer(
   const giveUpAt = performance.now() + startLimitMs;
   while (performance.now() < giveUpAt && child.exitCode === null) {
     const port = address.exec(readFileSync(log, "utf8"))?.[1];
-    if (port !== undefined) return { name: launch.name, pid, port: Number(port), forgetLog: () => truncateSync(log), stop };
+    if (port !== undefined)
+      return { name: launch.name, pid, port: Number(port), forgetLog: () => truncateSync(log), stop };
     await delay(2);
   }
   await stop();

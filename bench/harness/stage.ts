@@ -50,7 +50,11 @@ export class Stage {
 
   /** Starts `bench/FILE` as a server. */
   startOwn(place: "server" | "load", file: string, environment: Launch["environment"]): Promise<Server> {
-    return this.start(place, { name: file, args: [fileURLToPath(new URL(`../${file}`, import.meta.url))], environment });
+    return this.start(place, {
+      name: file,
+      args: [fileURLToPath(new URL(`../${file}`, import.meta.url))],
+      environment,
+    });
   }
 
   /** The bare server, with this catalogue. */

@@ -23,7 +23,9 @@ export const commits: Workload = {
       const store = stage.startWork(broker.commitModule, "store");
       contestants.push(store.contestant("1 client", 1), store.contestant("64 clients", 64));
       if (slowness !== undefined)
-        contestants.push(stage.startWork(broker.commitModule, "slow-store", slowness).contestant("slow, 64 clients", 64));
+        contestants.push(
+          stage.startWork(broker.commitModule, "slow-store", slowness).contestant("slow, 64 clients", 64),
+        );
     }
     const readings = await stage.runRounds(contestants);
     const verdicts = [];

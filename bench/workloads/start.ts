@@ -44,7 +44,11 @@ export const start: Workload = {
     const starts = await manyStarts(stage, { bare, lotse }, osbHeaders(broker.authorization));
     const tables = [startsTable(starts)];
     const after = await memoryAfterMany(stage, broker, { ...ask, name: "lotse many" });
-    return { readings: new Map(), verdicts: [...startVerdicts(starts), ...after.verdicts], tables: [...tables, ...after.tables] };
+    return {
+      readings: new Map(),
+      verdicts: [...startVerdicts(starts), ...after.verdicts],
+      tables: [...tables, ...after.tables],
+    };
   },
 };
 
@@ -88,8 +92,16 @@ function startVerdicts(starts: Starts): Verdict[] {
   const ratios = (of: (one: Start) => number) =>
     lotse.map((mine, at) => of(mine) / of(bare[at] ?? { firstAnswerMs: Number.NaN, restMiB: Number.NaN, others: 0 }));
   return [
-    verdict(quickStart, ratios((one) => one.firstAnswerMs), quiet),
-    verdict(atRest, ratios((one) => one.restMiB), quiet),
+    verdict(
+      quickStart,
+      ratios((one) => one.firstAnswerMs),
+      quiet,
+    ),
+    verdict(
+      atRest,
+      ratios((one) => one.restMiB),
+      quiet,
+    ),
   ];
 }
 

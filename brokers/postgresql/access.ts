@@ -9,7 +9,7 @@ import { closeLogin, databaseExists, dropRole, handOver, lockInstance, makeLogin
 export async function bind(server: Server, order: BindingOrder, tools: Tools): Promise<Outcome> {
   const names = namesOf(order.instance.id);
   const login = loginName(order.instance.id, order.binding.id);
-  const readOnly = order.binding.parameters.reveal()["access"] === "read-only";
+  const readOnly = order.binding.parameters.reveal().access === "read-only";
   const password = tools.secret("password");
   const verifier = await scramVerifier(password);
   return server.session(tools.signal, async (session): Promise<Outcome> => {

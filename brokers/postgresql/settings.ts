@@ -106,7 +106,7 @@ export function readAccount({ values, secrets }: Settings): Account {
     host: given.host,
     port: given.port ?? 5432,
     user: given.user,
-    password: secrets["password"]?.reveal() ?? "",
+    password: secrets.password?.reveal() ?? "",
     database: given.database ?? "postgres",
     tls: given.tls === "off" ? "off" : { ...given.tls, ...(ca !== undefined && { ca: readCa(ca) }) },
     publicHost: given.publicHost ?? given.host,

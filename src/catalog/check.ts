@@ -144,8 +144,8 @@ function backendRule(
 const largestSchema = 64 * 1024;
 
 function schemaRules(schema: JsonSchema, path: Path, report: Report): void {
-  if (schema["$schema"] === undefined) return report(path, "needs $schema");
-  if (draftOf(schema["$schema"]) === undefined) return report([...path, "$schema"], "names no known draft");
+  if (schema.$schema === undefined) return report(path, "needs $schema");
+  if (draftOf(schema.$schema) === undefined) return report([...path, "$schema"], "names no known draft");
   if (JSON.stringify(schema).length > largestSchema) report(path, "is larger than 64 kB");
   if (hasOutsideReference(schema)) return report(path, "has a $ref to somewhere outside itself");
   const compiler = schemaCompiler();
@@ -173,9 +173,9 @@ function wrongDefaults(schema: JsonSchema): Path[] {
   const { properties } = schema;
   if (properties === undefined || !isJsonObject(properties)) return [];
   return Object.entries(properties).flatMap(([name, property]) => {
-    if (!isJsonObject(property) || property["default"] === undefined) return [];
-    const draft = schema["$schema"] ?? null;
-    const fits = schemaCompiler().compile({ ...property, $schema: draft })(property["default"]);
+    if (!isJsonObject(property) || property.default === undefined) return [];
+    const draft = schema.$schema ?? null;
+    const fits = schemaCompiler().compile({ ...property, $schema: draft })(property.default);
     return fits ? [] : [["properties", name, "default"]];
   });
 }

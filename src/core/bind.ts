@@ -104,7 +104,7 @@ function asksForTheSame(binding: Binding, instance: Instance, ask: BindAsk): boo
 
 /** Annotations and client ids may change between repeats; what is bound may not. */
 function sameResource(a: JsonObject | undefined, b: JsonObject): boolean {
-  return a?.["app_guid"] === b["app_guid"] && a?.["route"] === b["route"];
+  return a?.app_guid === b.app_guid && a?.route === b.route;
 }
 
 function notReady(world: BindWorld, instance: Instance, moment: Moment): Refusal | undefined {

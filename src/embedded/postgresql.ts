@@ -110,7 +110,7 @@ function initdb(binaries: string, directory: string, passwordFile: string, user:
 }
 
 function environment(binaries: string): NodeJS.ProcessEnv {
-  return { PATH: process.env["PATH"], LD_LIBRARY_PATH: join(binaries, "lib"), LC_ALL: "C", TZ: "UTC" };
+  return { PATH: process.env.PATH, LD_LIBRARY_PATH: join(binaries, "lib"), LC_ALL: "C", TZ: "UTC" };
 }
 
 /** A broker that was killed leaves its server running; it is ended before another is started on the same data. */

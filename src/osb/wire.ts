@@ -27,7 +27,7 @@ export function readId(value: string | undefined, name: string): string {
 export type Query = { readonly [name: string]: string | string[] | undefined };
 
 export function readAcceptsIncomplete(query: Query): boolean {
-  const value = query["accepts_incomplete"];
+  const value = query.accepts_incomplete;
   if (value === undefined || value === "" || value === "false") return false;
   if (value === "true") return true;
   throw bad("accepts_incomplete must be true or false.");

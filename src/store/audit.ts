@@ -106,5 +106,5 @@ export async function verifyAudit(knex: Knex, keys: readonly SealingKey[]): Prom
   }
   if (position > 0 && !ends.has(position)) faults.push("Rows stand in the chain after the last seal.");
   const open = await knex("audit").whereNull("position").count({ count: "*" }).first();
-  return { sealed: position, unsealed: Number(open?.["count"] ?? 0), head: hash, faults };
+  return { sealed: position, unsealed: Number(open?.count ?? 0), head: hash, faults };
 }

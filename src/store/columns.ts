@@ -192,8 +192,7 @@ export function decode<T>(where: Table<T>, row: Row, seal: Seal): T {
     const value = row[columnOf(field)];
     switch (kind) {
       case "lease":
-        if (typeof row["lease_owner"] === "string")
-          noun[field] = { owner: row["lease_owner"], until: row["lease_until"] };
+        if (typeof row.lease_owner === "string") noun[field] = { owner: row.lease_owner, until: row.lease_until };
         break;
       case "sealed":
         if (value instanceof Uint8Array) noun[field] = Secret.lazily(() => unseal(value, where.name, key, field, seal));

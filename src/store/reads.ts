@@ -41,5 +41,5 @@ export function createDecoders(seal: Seal): Decoders {
 
 /** Of the operations whose leases were prolonged, those that nobody cancelled meanwhile. */
 export function openTokens(rows: readonly Row[]): string[] {
-  return rows.flatMap((row) => (row["state"] === "open" ? [row["token"] as string] : []));
+  return rows.flatMap((row) => (row.state === "open" ? [row.token as string] : []));
 }

@@ -1,0 +1,215 @@
+/** A broker as production builds it, on a database of its own, with back ends that a test chooses. */
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import type { Test } from "tap";
+import { type AppLog, buildApp } from "../../src/app.ts";
+import { buildCatalog } from "../../src/catalog/build-catalog.ts";
+import type { Adapter, JsonObject } from "../../src/core/adapter.ts";
+import type { Offering, Plan } from "../../src/core/model.ts";
+import { defaultSwitches, type Switches } from "../../src/core/switches.ts";
+import { systemClock } from "../../src/engine/clock.ts";
+import { createEngine, type Engine } from "../../src/engine/engine.ts";
+import { secretDeriver } from "../../src/keys.ts";
+import { createLifecycle } from "../../src/lifecycle/lifecycle.ts";
+import { newIds } from "../../src/main.ts";
+import { createMetrics } from "../../src/metrics.ts";
+import { prepareCatalog } from "../../src/osb/catalog-response.ts";
+import { verifyAudit } from "../../src/store/audit.ts";
+import { type OpenStore, openStore } from "../../src/store/open.ts";
+import { openSeal } from "../../src/store/seal.ts";
+
+export const offeringId = "10000000-0000-4000-8000-000000000001";
+export const syncPlan = "20000000-0000-4000-8000-000000000001";
+export const asyncPlan = "20000000-0000-4000-8000-000000000002";
+export const largerPlan = "20000000-0000-4000-8000-000000000003";
+
+const parameterSchema = {
+  $schema: "http://json-schema.org/draft-04/schema#",
+  type: "object",
+  properties: { size: { type: "integer", minimum: 1 } },
+} as const;
+
+export function planOf(id: string, more: Partial<Plan> = {}): Plan {
+  return {
+    id,
+    offeringId,
+    name: `plan-${id.slice(-1)}`,
+    description: "A plan for tests.",
+    free: true,
+    bindable: true,
+    bindingRotatable: true,
+    planUpdateable: true,
+    maximumPollingDuration: 3600,
+    maintenanceInfo: { version: "1.0.0" },
+    schemas: { create: parameterSchema, update: parameterSchema, bind: parameterSchema },
+    metadata: {},
+    provider: "scripted",
+    backend: {},
+    execution: "sync",
+    requiresApp: false,
+    ...more,
+  };
+}
+
+export const offering: Offering = {
+  id: offeringId,
+  name: "scripted",
+  description: "An offering for tests.",
+  bindable: true,
+  planUpdateable: true,
+  allowContextUpdates: true,
+  metadata: {},
+  plans: [planOf(syncPlan), planOf(asyncPlan, { execution: "async" }), planOf(largerPlan)],
+};
+
+export interface TestBroker {
+  readonly app: FastifyInstance;
+  readonly engine: Engine;
+  readonly open: OpenStore;
+  readonly logged: string[];
+  /** As the platform "a" unless another is named. */
+  ask(method: Method, url: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  stop(): Promise<void>;
+}
+
+export type Method = "GET" | "PUT" | "PATCH" | "DELETE" | "POST";
+export interface Answer {
+  readonly status: number;
+  readonly body: JsonObject;
+  readonly headers: Record<string, unknown>;
+}
+
+export interface Wanted {
+  readonly adapter: Adapter;
+  readonly databaseUrl?: string;
+  readonly dataDir?: string;
+  readonly switches?: Partial<Switches>;
+  readonly offerings?: readonly Offering[];
+  readonly patience?: { readonly syncMs: number; readonly quickMs: number };
+  readonly leaseMs?: number;
+}
+
+const keys = [{ id: "test", key: Buffer.alloc(32, 7) }];
+
+export function temporaryDirectory(t: Test): string {
+  const directory = mkdtempSync(join(tmpdir(), "lotse-test-"));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** Platforms authenticate by their bare name here; passwords have their own tests. */
+export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBroker> {
+  const dataDir = wanted.dataDir ?? temporaryDirectory(t);
+  const open = await openStore({ databaseUrl: wanted.databaseUrl ?? "", dataDir }, openSeal(keys));
+  const adapters = new Map([["scripted", wanted.adapter]]);
+  const catalog = buildCatalog(wanted.offerings ?? [offering], [], adapters);
+  const logged: string[] = [];
+  const log = collectingLog(logged);
+  const newId = newIds();
+  const switches = { ...defaultSwitches, ...wanted.switches };
+  const engine = createEngine({
+    store: open.store,
+    adapters,
+    planOf: (planId) => catalog.placements.get(planId)?.plan,
+    clock: systemClock,
+    random: () => 0.5,
+    newId,
+    deriveSecret: secretDeriver({ id: "test", key: randomBytes(32) }),
+    log,
+    settings: {
+      leaseMs: wanted.leaseMs ?? 2000,
+      stepTimeoutMs: 5000,
+      pollMs: 20,
+      stopGraceMs: 200,
+      slotsOf: () => 64,
+      backoff: { firstMs: 10, maxMs: 50 },
+    },
+  });
+  const lifecycle = createLifecycle({
+    store: open.store,
+    engine,
+    catalog: () => catalog,
+    adapters,
+    clock: systemClock,
+    newId,
+    switches,
+    patience: wanted.patience ?? { syncMs: 5000, quickMs: 2000 },
+  });
+  const catalogResponse = prepareCatalog(catalog);
+  const app = await buildApp({
+    lifecycle,
+    catalog: () => catalogResponse,
+    switches,
+    authenticate: (header) => (header === undefined ? "unauthenticated" : { id: header, name: header }),
+    admin: {
+      isAdministrator: async (header) => header === "administrator",
+      platforms: async () => [],
+      verifyAudit: () => verifyAudit(open.knex, keys),
+    },
+    ping: () => open.store.ping(),
+    metrics: createMetrics(() => engine.busy()),
+    log,
+    bodyLimitBytes: 1024 * 1024,
+    requestTimeoutMs: 60_000,
+  });
+  engine.start();
+  let stopped = false;
+  const stop = async () => {
+    if (stopped) return;
+    stopped = true;
+    await app.close();
+    await engine.stop();
+    await open.store.close();
+  };
+  t.teardown(stop);
+  return {
+    app,
+    engine,
+    open,
+    logged,
+    stop,
+    async ask(method, url, body, headers = {}) {
+      const answer = await app.inject({
+        method,
+        url: `/v2${url}`,
+        headers: {
+          authorization: "a",
+          "x-broker-api-version": "2.17",
+          ...(body !== undefined && { "content-type": "application/json" }),
+          ...headers,
+        },
+        ...(body !== undefined && { payload: typeof body === "string" ? body : JSON.stringify(body) }),
+      });
+      const parsed = answer.body === "" ? {} : (JSON.parse(answer.body) as JsonObject);
+      return { status: answer.statusCode, body: parsed, headers: answer.headers };
+    },
+  };
+}
+
+function collectingLog(lines: string[]): AppLog & { debug: AppLog["info"] } {
+  const write = (fields: object, message: string) => void lines.push(JSON.stringify({ ...fields, message }));
+  return { debug: write, info: write, warn: write, error: write };
+}
+
+export const order = (planId = syncPlan, more: object = {}) => ({
+  service_id: offeringId,
+  plan_id: planId,
+  organization_guid: "org",
+  space_guid: "space",
+  ...more,
+});
+export const access = (planId = syncPlan, more: object = {}) => ({ service_id: offeringId, plan_id: planId, ...more });
+export const hints = (planId = syncPlan) => `service_id=${offeringId}&plan_id=${planId}`;
+
+/** Asks until the state is no longer "in progress"; fails the test by returning the last answer after 10 s. */
+export async function settledState(broker: TestBroker, url: string): Promise<Answer> {
+  const until = Date.now() + 10_000;
+  for (;;) {
+    const answer = await broker.ask("GET", url);
+    if (answer.body.state !== "in progress" || Date.now() > until) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
