@@ -144,12 +144,23 @@ function backendRule(
 const largestSchema = 64 * 1024;
 
 function schemaRules(schema: JsonSchema, path: Path, report: Report): void {
-  if (schema.$schema === undefined) return report(path, "needs $schema");
-  if (draftOf(schema.$schema) === undefined) return report([...path, "$schema"], "names no known draft");
-  if (JSON.stringify(schema).length > largestSchema) report(path, "is larger than 64 kB");
-  if (hasOutsideReference(schema)) return report(path, "has a $ref to somewhere outside itself");
+  const fault = schemaFault(schema);
+  if (fault !== undefined) report([...path, ...fault.path], fault.message);
+  else compileRule(schema, path, report);
+}
+
+/** The first rule that the schema as a document breaks. */
+function schemaFault(schema: JsonSchema): { readonly path: Path; readonly message: string } | undefined {
+  if (schema.$schema === undefined) return { path: [], message: "needs $schema" };
+  if (draftOf(schema.$schema) === undefined) return { path: ["$schema"], message: "names no known draft" };
+  if (JSON.stringify(schema).length > largestSchema) return { path: [], message: "is larger than 64 kB" };
+  if (hasOutsideReference(schema)) return { path: [], message: "has a $ref to somewhere outside itself" };
+  if (schemaCompiler().faults(schema).length > 0) return { path: [], message: "is no valid schema of its draft" };
+  return undefined;
+}
+
+function compileRule(schema: JsonSchema, path: Path, report: Report): void {
   const compiler = schemaCompiler();
-  if (compiler.faults(schema).length > 0) return report(path, "is no valid schema of its draft");
   if (compiler.faults(schema, draft04).length > 0)
     report(path, "is no valid draft-04 schema, and Cloud Foundry holds every schema against draft-04");
   try {
