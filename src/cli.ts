@@ -10,7 +10,7 @@ import { curlLines } from "./curl-lines.ts";
 import { generatePassword, hashPassword } from "./http/password.ts";
 import { type Broker, newIds, openConfiguredStore, startBroker } from "./main.ts";
 import { type Accounts, createAccounts, type PlatformAccount } from "./store/accounts.ts";
-import { sealAudit, verifyAudit } from "./store/audit.ts";
+import { verifyAudit } from "./store/audit.ts";
 
 const help = `lotse: Open Service Broker API 2.17 for the Deutsche Verwaltungscloud
 
@@ -154,7 +154,7 @@ async function verify(config: Config): Promise<number> {
   const { store, knex, keys } = await openConfiguredStore(config);
   try {
     const [key] = keys;
-    if (key !== undefined) while ((await sealAudit(knex, key, Date.now())) > 0);
+    if (key !== undefined) while ((await store.sealAudit(key, Date.now())) > 0);
     const { sealed, head, faults } = await verifyAudit(knex, keys);
     for (const fault of faults) console.error(fault);
     console.log(`${sealed} entries, head ${head}: ${faults.length === 0 ? "the chain holds" : "THE CHAIN IS BROKEN"}`);

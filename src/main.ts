@@ -25,10 +25,11 @@ import { createLifecycle } from "./lifecycle/lifecycle.ts";
 import { createMetrics } from "./metrics.ts";
 import { prepareCatalog } from "./osb/catalog-response.ts";
 import { type Accounts, createAccounts } from "./store/accounts.ts";
-import { sealAudit, verifyAudit } from "./store/audit.ts";
+import { verifyAudit } from "./store/audit.ts";
 import { type OpenStore, openStore } from "./store/open.ts";
 import { movedPlans, rememberPlans } from "./store/plans.ts";
 import { openSeal, type SealingKey } from "./store/seal.ts";
+import type { Store } from "./store/store.ts";
 
 export interface Broker {
   readonly url: string;
@@ -170,7 +171,7 @@ async function open(
   await createFirstAccounts(accounts, config.dataDirectory, url, newId, clock.now());
   engine.start();
   closing.push(() => engine.stop());
-  closing.push(watch(() => seal(knex, key, clock.now()), 1000, log));
+  closing.push(watch(() => sealAll(store, key, clock.now()), 1000, log));
   closing.push(watch(revisionWatch(accounts, authenticator), 1000, log));
   log.info({ url, offerings: offerings.length, database: config.database.kind }, "ready");
   return { url, dataDirectory: config.dataDirectory, offerings: catalog.offerings, stop };
@@ -268,8 +269,8 @@ function watch(
   };
 }
 
-async function seal(knex: OpenStore["knex"], key: SealingKey, now: number): Promise<void> {
-  while ((await sealAudit(knex, key, now)) > 0);
+async function sealAll(store: Store, key: SealingKey, now: number): Promise<void> {
+  while ((await store.sealAudit(key, now)) > 0);
 }
 
 /** Another process, or the command line, may have changed an account. */

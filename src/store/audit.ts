@@ -1,11 +1,7 @@
-/**
- * The audit trail as a hash chain. Rows are written with what they tell, in its transaction; a sealer gives them their
- * place and hash later, in batches, so that the chain never makes writers wait for one another.
- */
-import { createHmac, hash as digest } from "node:crypto";
+/** The audit trail, row by row through knex: written beside rare changes, and proven on request. */
 import type { Knex } from "knex";
 import type { AuditEntry } from "../core/change.ts";
-import type { Millis } from "../core/model.ts";
+import { type AuditRow, chain, macOf, origin } from "./audit-chain.ts";
 import { columnOf, audit as table } from "./columns.ts";
 import type { SealingKey } from "./seal.ts";
 
@@ -18,53 +14,8 @@ export async function insertAudit(knex: Knex, entry: AuditEntry): Promise<void> 
   await knex("audit").insert(row);
 }
 
-interface AuditRow {
-  readonly id: number;
-  readonly position: number | null;
-  readonly hash: string | null;
-  readonly [column: string]: string | number | null;
-}
-
-/** What a hash covers: every told column, in a fixed order, after the hash before it. */
-function chain(before: string, row: AuditRow): string {
-  const told = ["id", ...[...table.kinds.keys()].map(columnOf)].map((column) => row[column] ?? null);
-  return digest("sha256", JSON.stringify([before, ...told]), "hex");
-}
-
-const origin = "0".repeat(64);
+// Rows read at a time.
 const batch = 1000;
-
-function macOf(key: SealingKey, position: number, hash: string): string {
-  const own = createHmac("sha256", key.key).update("lotse audit seal").digest();
-  return createHmac("sha256", own).update(`${position} ${hash}`).digest("hex");
-}
-
-/** Seals up to a thousand rows; returns how many. Two sealers at once: the unique position lets one win. */
-export async function sealAudit(knex: Knex, key: SealingKey, now: Millis): Promise<number> {
-  return knex.transaction(async (transaction) => {
-    const last: { position: number; hash: string } | undefined = await transaction("audit")
-      .whereNotNull("position")
-      .orderBy("position", "desc")
-      .first("position", "hash");
-    const rows: AuditRow[] = await transaction("audit").whereNull("position").orderBy("id").limit(batch);
-    let position = last?.position ?? 0;
-    let hash = last?.hash ?? origin;
-    for (const row of rows) {
-      position++;
-      hash = chain(hash, row);
-      await transaction("audit").where({ id: row.id }).update({ position, hash });
-    }
-    if (rows.length > 0)
-      await transaction("audit_seals").insert({
-        last_position: position,
-        at: now,
-        hash,
-        key_id: key.id,
-        mac: macOf(key, position, hash),
-      });
-    return rows.length;
-  });
-}
 
 export interface AuditReport {
   readonly sealed: number;

@@ -25,6 +25,13 @@ export const reads = {
   release: "UPDATE operations SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = ?",
 } as const;
 
+/** Statements of the audit chain; the placeholders that differ are added by each store. */
+export const sealing = {
+  end: "SELECT position, hash FROM audit WHERE position IS NOT NULL ORDER BY position DESC LIMIT 1",
+  unsealed: "SELECT * FROM audit WHERE position IS NULL ORDER BY id LIMIT ?",
+  addSeal: "INSERT INTO audit_seals (last_position, at, hash, key_id, mac)",
+} as const;
+
 export interface Decoders {
   readonly instance: (row: Row | undefined) => Instance | undefined;
   readonly binding: (row: Row | undefined) => Binding | undefined;

@@ -1,6 +1,7 @@
 /** What the rest of the broker may ask of the database. Two stores keep it: SQLite and PostgreSQL. */
 import type { Change } from "../core/change.ts";
 import type { Binding, Instance, Lease, Millis, Operation } from "../core/model.ts";
+import type { SealingKey } from "./seal.ts";
 
 /** Reads may answer at once (SQLite) or later (PostgreSQL). */
 export type Eventually<T> = T | Promise<T>;
@@ -37,6 +38,9 @@ export interface Store {
   extendLeases(owner: string, now: Millis, until: Millis): Promise<readonly string[]>;
   /** Gives all leases of the owner back, so that another process goes on at once. */
   releaseLeases(owner: string): Promise<void>;
+
+  /** Makes the oldest unsealed audit rows part of the hash chain; how many. Of two sealers at once one does nothing. */
+  sealAudit(key: SealingKey, now: Millis): Promise<number>;
 
   /** Resolves if the database answers. */
   ping(): Promise<void>;

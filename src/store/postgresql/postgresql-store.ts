@@ -1,9 +1,11 @@
 /** The store on PostgreSQL, for several replicas: named prepared statements; a change set is one transaction. */
 import type { Pool, PoolClient } from "pg";
 import type { Change } from "../../core/change.ts";
+import type { Millis } from "../../core/model.ts";
+import { type AuditRow, type ChainEnd, linkRows, sealingBatch } from "../audit-chain.ts";
 import type { Row, SqlValue } from "../columns.ts";
-import { createDecoders, openTokens, reads } from "../reads.ts";
-import type { Seal } from "../seal.ts";
+import { createDecoders, openTokens, reads, sealing } from "../reads.ts";
+import type { Seal, SealingKey } from "../seal.ts";
 import { createStatements } from "../statement.ts";
 import type { Store } from "../store.ts";
 
@@ -20,33 +22,35 @@ export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promi
   }
 
   async function write(client: PoolClient, changes: readonly Change[]): Promise<void> {
-    await client.query("BEGIN");
     for (const change of changes) {
       const { name, text, values } = statementOf(change);
       const result = await client.query({ name, text, values: [...values] });
       if (result.rowCount !== 1) throw new Conflict();
     }
-    await client.query("COMMIT");
+  }
+
+  /** False: somebody else was faster, and nothing was written. */
+  async function inTransaction(work: (client: PoolClient) => Promise<void>): Promise<boolean> {
+    const client = await pool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query("BEGIN");
+      await work(client);
+      await client.query("COMMIT");
+      return true;
+    } catch (error) {
+      await client.query("ROLLBACK").catch((failure: Error) => {
+        broken = failure;
+      });
+      if (isConflict(error)) return false;
+      throw error;
+    } finally {
+      client.release(broken);
+    }
   }
 
   return {
-    async apply(changes) {
-      if (changes.length === 0) return true;
-      const client = await pool.connect();
-      let broken: Error | undefined;
-      try {
-        await write(client, changes);
-        return true;
-      } catch (error) {
-        await client.query("ROLLBACK").catch((failure: Error) => {
-          broken = failure;
-        });
-        if (isConflict(error)) return false;
-        throw error;
-      } finally {
-        client.release(broken);
-      }
-    },
+    apply: async (changes) => changes.length === 0 || inTransaction((client) => write(client, changes)),
     readInstance: async (platformId, instanceId) =>
       decoders.instance((await query("instance", [platformId, instanceId]))[0]),
     readInstanceByUid: async (uid) => decoders.instance((await query("instanceByUid", [uid]))[0]),
@@ -70,11 +74,33 @@ export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promi
     async releaseLeases(owner) {
       await query("release", [owner]);
     },
+    async sealAudit(key, now) {
+      let sealed = 0;
+      const committed = await inTransaction(async (client) => {
+        sealed = await sealAudit(client, key, now);
+      });
+      return committed ? sealed : 0;
+    },
     async ping() {
       await pool.query("SELECT 1");
     },
     close,
   };
+}
+
+async function sealAudit(client: PoolClient, key: SealingKey, now: Millis): Promise<number> {
+  const unsealed = await client.query<AuditRow>(sealing.unsealed.replace("?", "$1"), [sealingBatch]);
+  if (unsealed.rows.length === 0) return 0;
+  const end = await client.query<ChainEnd>(sealing.end);
+  const { rows, seal } = linkRows(end.rows[0], unsealed.rows, key, now);
+  await client.query(
+    `UPDATE audit SET position = link.position, hash = link.hash
+     FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS link (id, position, hash) WHERE audit.id = link.id`,
+    [rows.map(({ id }) => id), rows.map(({ position }) => position), rows.map(({ hash }) => hash)],
+  );
+  const values = [seal.lastPosition, seal.at, seal.hash, seal.keyId, seal.mac];
+  await client.query(`${sealing.addSeal} VALUES ($1, $2, $3, $4, $5)`, values);
+  return rows.length;
 }
 
 const texts = Object.fromEntries(

@@ -1,9 +1,11 @@
 /** The store on SQLite: reads are prepared and immediate, writes go through the group-committing writer. */
 import type { Database, Statement as Prepared } from "better-sqlite3";
 import type { Change } from "../../core/change.ts";
+import type { Millis } from "../../core/model.ts";
+import { type AuditRow, type ChainEnd, linkRows, sealingBatch } from "../audit-chain.ts";
 import type { SqlValue } from "../columns.ts";
-import { createDecoders, openTokens, reads } from "../reads.ts";
-import type { Seal } from "../seal.ts";
+import { createDecoders, openTokens, reads, sealing } from "../reads.ts";
+import type { Seal, SealingKey } from "../seal.ts";
 import { createStatements } from "../statement.ts";
 import type { Store } from "../store.ts";
 import { Conflict, createWriter } from "./writer.ts";
@@ -18,6 +20,21 @@ export function createSqliteStore(database: Database, seal: Seal, close: () => P
   const statements = Object.fromEntries(
     Object.entries(reads).map(([name, text]) => [name, database.prepare<SqlValue[], Rows>(text)]),
   ) as { readonly [K in keyof typeof reads]: Prepared<SqlValue[], Rows> };
+
+  const chainEnd = database.prepare<[], ChainEnd>(sealing.end);
+  const unsealed = database.prepare<[number], AuditRow>(sealing.unsealed);
+  const link = database.prepare<SqlValue[]>("UPDATE audit SET position = ?, hash = ? WHERE id = ?");
+  const addSeal = database.prepare<SqlValue[]>(`${sealing.addSeal} VALUES (?, ?, ?, ?, ?)`);
+
+  function sealAudit(key: SealingKey, now: Millis): number {
+    const rows = unsealed.all(sealingBatch);
+    if (rows.length === 0) return 0;
+    const links = linkRows(chainEnd.get(), rows, key, now);
+    for (const { id, position, hash } of links.rows) link.run(position, hash, id);
+    const { lastPosition, at, hash, keyId, mac } = links.seal;
+    addSeal.run(lastPosition, at, hash, keyId, mac);
+    return rows.length;
+  }
 
   function write(change: Change): void {
     const { name, text, values } = statementOf(change);
@@ -62,6 +79,7 @@ export function createSqliteStore(database: Database, seal: Seal, close: () => P
     async releaseLeases(owner) {
       await writer.write(() => statements.release.run(owner));
     },
+    sealAudit: (key, now) => writer.write(() => sealAudit(key, now)),
     async ping() {
       database.prepare("SELECT 1").get();
     },
