@@ -54,12 +54,24 @@ async function serve(config: Config): Promise<number> {
   // A signal during the start is kept until there is something to stop.
   const told = new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => resolve());
+    if (process.env.npm_lifecycle_event !== undefined) whenOrphaned(resolve);
   });
   const broker = await startBroker(config);
   printWelcome(broker);
   await told;
   await broker.stop();
   return 0;
+}
+
+/** npm hands a SIGTERM to its shell, which dies of it and tells nobody: the loss of the parent is the signal then. */
+function whenOrphaned(tell: () => void): void {
+  const parent = process.ppid;
+  const look = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(look);
+    tell();
+  }, 500);
+  look.unref();
 }
 
 /** Credentials are read by the shell from the file when a line is pasted; they are never printed. */

@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
 import { adapterKinds } from "../brokers/index.ts";
-import { buildApp } from "./app.ts";
+import { type AppLog, buildApp } from "./app.ts";
 import { buildCatalog } from "./catalog/build-catalog.ts";
 import { checkRules } from "./catalog/check.ts";
 import { projectCatalog } from "./catalog/project.ts";
@@ -26,8 +26,10 @@ import { createMetrics } from "./metrics.ts";
 import { prepareCatalog } from "./osb/catalog-response.ts";
 import { type Accounts, createAccounts } from "./store/accounts.ts";
 import { verifyAudit } from "./store/audit.ts";
+import { holdDataDirectory } from "./store/data-directory.ts";
 import { type OpenStore, openStore } from "./store/open.ts";
 import { movedPlans, rememberPlans } from "./store/plans.ts";
+import { forgetBefore } from "./store/retention.ts";
 import { openSeal, type SealingKey } from "./store/seal.ts";
 import type { Store } from "./store/store.ts";
 
@@ -84,6 +86,8 @@ async function open(
   );
   const newId = newIds();
   const clock = systemClock;
+  const letGo = holdDataDirectory(config.dataDirectory);
+  closing.push(async () => letGo());
   const { store, knex, keys } = await openConfiguredStore(config);
   closing.push(() => store.close());
 
@@ -173,6 +177,7 @@ async function open(
   closing.push(() => engine.stop());
   closing.push(watch(() => sealAll(store, key, clock.now()), 1000, log));
   closing.push(watch(revisionWatch(accounts, authenticator), 1000, log));
+  closing.push(watch(() => forget(knex, config.osb.operationRetentionDays, clock.now(), log), hourMs, log));
   log.info({ url, offerings: offerings.length, database: config.database.kind }, "ready");
   return { url, dataDirectory: config.dataDirectory, offerings: catalog.offerings, stop };
 }
@@ -267,6 +272,13 @@ function watch(
     clearTimeout(timer);
     await running;
   };
+}
+
+const hourMs = 60 * 60 * 1000;
+
+async function forget(knex: OpenStore["knex"], days: number, now: number, log: AppLog): Promise<void> {
+  const forgotten = await forgetBefore(knex, now - days * 24 * hourMs);
+  if (Object.values(forgotten).some((count) => count > 0)) log.info(forgotten, "forgotten after the retention time");
 }
 
 async function sealAll(store: Store, key: SealingKey, now: number): Promise<void> {

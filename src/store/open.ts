@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import knexFactory, { type Knex } from "knex";
 import pg from "pg";
+import { createPrivateFile } from "./data-directory.ts";
 import { createPostgresqlStore } from "./postgresql/postgresql-store.ts";
 import type { Seal } from "./seal.ts";
 import { createSqliteStore } from "./sqlite/sqlite-store.ts";
@@ -36,6 +37,7 @@ const migrations: Knex.MigratorConfig = {
 async function openSqlite(dataDir: string, seal: Seal): Promise<OpenStore> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const filename = join(dataDir, "lotse.sqlite");
+  createPrivateFile(filename);
   const knex = knexFactory({
     client: "better-sqlite3",
     connection: { filename },

@@ -88,7 +88,13 @@ export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promi
   };
 }
 
+// Any number that nothing else in this database locks.
+const sealingLock = 7_405_114;
+
 async function sealAudit(client: PoolClient, key: SealingKey, now: Millis): Promise<number> {
+  // Held until the end of the transaction; another replica is sealing these very rows.
+  const lock = await client.query<{ mine: boolean }>("SELECT pg_try_advisory_xact_lock($1) AS mine", [sealingLock]);
+  if (lock.rows[0]?.mine !== true) return 0;
   const unsealed = await client.query<AuditRow>(sealing.unsealed.replace("?", "$1"), [sealingBatch]);
   if (unsealed.rows.length === 0) return 0;
   const end = await client.query<ChainEnd>(sealing.end);

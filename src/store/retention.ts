@@ -1,0 +1,101 @@
+/** Forgets what nobody may ask about any more: finished operations, and rows kept only to say that a thing is gone. */
+import type { Knex } from "knex";
+import type { Millis } from "../core/model.ts";
+
+export interface Forgotten {
+  readonly operations: number;
+  readonly bindings: number;
+  readonly instances: number;
+}
+
+/** Rows looked at in one statement; between two of them others have their turn. */
+const batch = 500;
+
+/**
+ * Removes what ended before `before`. Kept whatever their age: the newest operation of a living instance or binding,
+ * which last_operation without a name asks for; a failed operation whose clean-up still reads it; the audit trail.
+ */
+export async function forgetBefore(knex: Knex, before: Millis): Promise<Forgotten> {
+  const operations = await forgetOperations(knex, before);
+  const bindings = await forgetDeleted(knex, "bindings", "binding_uid", before);
+  const instances = await forgetDeleted(knex, "instances", "instance_uid", before);
+  return { operations, bindings, instances };
+}
+
+interface Finished {
+  readonly token: string;
+  readonly finished_at: Millis;
+  readonly instance_uid: string;
+  readonly binding_uid: string | null;
+}
+
+async function forgetOperations(knex: Knex, before: Millis): Promise<number> {
+  let forgotten = 0;
+  let last: Finished | undefined;
+  for (;;) {
+    const after = last;
+    const old: Finished[] = await knex("operations")
+      .select("token", "finished_at", "instance_uid", "binding_uid")
+      .whereNot({ state: "open" })
+      .where("finished_at", "<", before)
+      .modify((query) => {
+        if (after !== undefined) query.whereRaw("(finished_at, token) > (?, ?)", [after.finished_at, after.token]);
+      })
+      .orderBy([{ column: "finished_at" }, { column: "token" }])
+      .limit(batch);
+    if (old.length > 0) forgotten += await forgetThese(knex, old);
+    last = old.at(-1);
+    if (old.length < batch) return forgotten;
+    await otherWork();
+  }
+}
+
+function forgetThese(knex: Knex, old: readonly Finished[]): Promise<number> {
+  const tokens = old.map(({ token }) => token);
+  const newer = knex("operations as newer")
+    .whereRaw("newer.instance_uid = operations.instance_uid")
+    .whereRaw("COALESCE(newer.binding_uid, '') = COALESCE(operations.binding_uid, '')")
+    .whereRaw("newer.purpose = 'request' AND newer.token > operations.token");
+  const livingInstance = knex("instances").whereRaw("uid = operations.instance_uid AND state <> 'deleted'");
+  const livingBinding = knex("bindings").whereRaw("uid = operations.binding_uid AND state <> 'deleted'");
+  const cleanup = knex("operations as cleanup").whereRaw(
+    "cleanup.interrupts = operations.token AND cleanup.state = 'open'",
+  );
+  return knex("operations")
+    .whereIn("token", tokens)
+    .whereNotExists(cleanup)
+    .where((query) =>
+      query
+        .whereExists(newer)
+        .orWhere((gone) => gone.whereNull("binding_uid").whereNotExists(livingInstance))
+        .orWhere((gone) => gone.whereNotNull("binding_uid").whereNotExists(livingBinding)),
+    )
+    .delete();
+}
+
+/** An operation that is still on record keeps its subject. */
+async function forgetDeleted(
+  knex: Knex,
+  table: "bindings" | "instances",
+  reference: "binding_uid" | "instance_uid",
+  before: Millis,
+): Promise<number> {
+  let forgotten = 0;
+  for (;;) {
+    const old = knex(table)
+      .select("uid")
+      .where({ state: "deleted" })
+      .where("updated_at", "<", before)
+      .whereNotExists(knex("operations").whereRaw(`operations.${reference} = ${table}.uid`))
+      .limit(batch);
+    // Ids first: PostgreSQL and SQLite both take a list, not a limited DELETE.
+    const uids: string[] = await old.pluck("uid");
+    if (uids.length > 0) forgotten += await knex(table).whereIn("uid", uids).where({ state: "deleted" }).delete();
+    if (uids.length < batch) return forgotten;
+    await otherWork();
+  }
+}
+
+function otherWork(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
