@@ -1,0 +1,414 @@
+/** The engine on a clock turned by hand: when it tries again, when it gives up, and who may write. */
+import { createHmac } from "node:crypto";
+import t, { type Test } from "tap";
+import { buildCatalog } from "../../src/catalog/build-catalog.ts";
+import type { Adapter, Outcome, Tools } from "../../src/core/adapter.ts";
+import { openOperation } from "../../src/core/decision.ts";
+import type { Instance, Operation, Plan } from "../../src/core/model.ts";
+import { Secret } from "../../src/core/secret.ts";
+import { defaultSwitches } from "../../src/core/switches.ts";
+import { createEngine, type Engine } from "../../src/engine/engine.ts";
+import { newIds } from "../../src/main.ts";
+import { type OpenStore, openStore } from "../../src/store/open.ts";
+import { openSeal } from "../../src/store/seal.ts";
+import type { Store } from "../../src/store/store.ts";
+import { offering, planOf, syncPlan, temporaryDirectory } from "../support/broker.ts";
+import { createHandClock, type HandClock } from "../support/clock.ts";
+import { createScripted, type Scripted } from "../support/scripted.ts";
+
+const second = 1000;
+const plan = planOf(syncPlan, { maximumPollingDuration: 600 });
+const otherPlan = planOf("20000000-0000-4000-8000-00000000000f", { provider: "other" });
+
+interface Bench extends Scripted {
+  readonly clock: HandClock;
+  readonly store: Store;
+  readonly knex: OpenStore["knex"];
+  readonly logged: object[];
+  /** A further engine on the same rows; its clock is its own unless one is given. */
+  engine(clock?: HandClock, store?: Store, adapters?: ReadonlyMap<string, Adapter>): Engine;
+  /** Writes an order that nobody has begun to carry out. */
+  order(name: string, on?: Plan): Promise<Operation>;
+  operation(token: string): Promise<Operation>;
+  instance(name: string): Promise<Instance | undefined>;
+}
+
+async function setUp(t: Test): Promise<Bench> {
+  const scripted = createScripted();
+  const clock = createHandClock();
+  const { store, knex } = await openStore(
+    { databaseUrl: "", dataDir: temporaryDirectory(t) },
+    openSeal([{ id: "test", key: Buffer.alloc(32, 7) }]),
+  );
+  const engines: Engine[] = [];
+  const logged: object[] = [];
+  const log = (fields: object) => void logged.push(fields);
+  const newId = newIds();
+  const everywhere = new Map([
+    ["scripted", scripted.adapter],
+    ["other", scripted.adapter],
+  ]);
+  const catalog = buildCatalog([{ ...offering, plans: [plan, otherPlan] }], [], everywhere);
+  t.teardown(async () => {
+    for (const engine of engines) {
+      const stopped = engine.stop();
+      await clock.turn(60 * second);
+      await stopped;
+    }
+    await store.close();
+  });
+  return {
+    ...scripted,
+    clock,
+    store,
+    knex,
+    logged,
+    engine(own = clock, through = store, adapters = everywhere) {
+      const engine = createEngine({
+        store: through,
+        adapters,
+        planOf: (planId) => catalog.placements.get(planId)?.plan,
+        clock: own,
+        random: () => 0,
+        newId,
+        deriveSecret: (token, purpose) => createHmac("sha256", token).update(purpose).digest("base64url"),
+        log: { debug: log, info: log, warn: log, error: log },
+        settings: {
+          leaseMs: 15 * second,
+          stepTimeoutMs: 30 * second,
+          pollMs: second,
+          stopGraceMs: 20 * second,
+          slotsOf: () => 2,
+          backoff: { firstMs: second, maxMs: 60 * second },
+        },
+      });
+      engines.push(engine);
+      engine.start();
+      return engine;
+    },
+    async order(name, on = plan) {
+      const instance: Instance = {
+        uid: newId(),
+        platformId: "p",
+        instanceId: name,
+        incarnation: 1,
+        bindsBegun: 0,
+        offeringId: on.offeringId,
+        planId: on.id,
+        organization: "org",
+        space: "space",
+        parameters: new Secret({}),
+        context: {},
+        facts: new Secret(null),
+        labels: {},
+        attributes: {},
+        usable: true,
+        state: "provisioning",
+        operation: newId(),
+        version: 1,
+        createdAt: clock.now(),
+        updatedAt: clock.now(),
+      };
+      const moment = {
+        now: clock.now(),
+        token: instance.operation ?? "",
+        uid: "",
+        lease: { owner: "", until: 0 },
+        switches: defaultSwitches,
+      };
+      const { lease: _lease, ...operation } = openOperation(moment, "provision", on, { instance }, {});
+      await store.apply([
+        { insert: "instance", row: instance },
+        { insert: "operation", row: { ...operation, leaseNumber: 0 } },
+      ]);
+      return operation;
+    },
+    async operation(token) {
+      const operation = await store.readOperation(token);
+      if (operation === undefined) throw new Error("There is no such operation.");
+      return operation;
+    },
+    instance: async (name) => store.readInstance("p", name),
+  };
+}
+
+/** An answer that comes when the test says so. */
+function held(): { readonly promise: Promise<Outcome>; readonly answer: (outcome: Outcome) => void } {
+  let answer: (outcome: Outcome) => void = () => {};
+  const promise = new Promise<Outcome>((resolve) => {
+    answer = resolve;
+  });
+  return { promise, answer };
+}
+
+const away = () => Promise.reject(new Error("the provider is away"));
+
+t.test("a result nobody knows is asked for again, with the same token, ever more slowly", async (t) => {
+  const { engine, order, clock, script, instance } = await setUp(t);
+  const seen: { token: string; attempt: number; at: number }[] = [];
+  const begunAt = clock.now();
+  for (let failure = 0; failure < 5; failure++)
+    script.provision.push(({ token, attempt }) => {
+      seen.push({ token, attempt, at: (clock.now() - begunAt) / second });
+      return away();
+    });
+  const { token } = await order("i1");
+  engine();
+  await clock.turn(40 * second);
+  t.same(
+    seen,
+    [0, 1, 3, 7, 15].map((at, index) => ({ token, attempt: index + 1, at })),
+  );
+  t.match(await instance("i1"), { state: "ready" }, "the sixth try found the provider back");
+});
+
+t.test("waiting to try again survives the end of the process", async (t) => {
+  const { engine, order, clock, script, operation, calls } = await setUp(t);
+  script.provision.push(away, away, away);
+  const { token } = await order("i1");
+  const first = engine();
+  await clock.turn(3.5 * second);
+  t.equal(calls.length, 3);
+  await first.stop();
+  engine();
+  await clock.turn(3 * second);
+  t.equal(calls.length, 3, "a new process does not begin anew");
+  await clock.turn(second);
+  t.match(await operation(token), { state: "succeeded", attempt: 4 });
+});
+
+t.test(
+  "an order that is not done by its deadline fails, and what it may have left is removed until nothing is left",
+  async (t) => {
+    const { engine, order, clock, script, succeed, operation, instance, inventory } = await setUp(t);
+    script.provision.push((given, tools) => {
+      succeed(given, tools);
+      return { state: "pending", handle: { job: 1 }, note: "Building." };
+    });
+    for (let poll = 0; poll < 1000; poll++) script.poll.push(() => ({ state: "pending", handle: { job: 1 } }));
+    for (let failure = 0; failure < 20; failure++) script.deprovision.push(away);
+    const { token } = await order("i1");
+    engine();
+    await clock.turn(2 * second);
+    t.match(await operation(token), { state: "open", description: "Building." });
+    await clock.turn(700 * second);
+    t.match(await operation(token), { state: "failed", clean: false, description: /in time/ });
+    t.match(await instance("i1"), { state: "provision-failed" });
+    t.equal(inventory.size, 1);
+    script.poll.length = 0;
+    await clock.turn(2000 * second);
+    t.equal(inventory.size, 0);
+  },
+);
+
+t.test("an adapter is looked at again when it asked for that", async (t) => {
+  const { engine, order, clock, script, calls, operation } = await setUp(t);
+  script.provision.push(() => ({ state: "pending", handle: { job: 1 }, afterMs: 90 * second }));
+  const { token } = await order("i1");
+  engine();
+  await clock.turn(89 * second);
+  t.equal(calls.length, 1);
+  await clock.turn(2 * second);
+  t.match(calls, [/^provision/, /^poll/]);
+  t.match(await operation(token), { state: "succeeded" });
+});
+
+t.test("a call that takes longer than a step may is ended and made again", async (t) => {
+  const { engine, order, clock, script, operation } = await setUp(t);
+  let told: unknown;
+  script.provision.push(
+    (_order, tools: Tools) =>
+      new Promise((_resolve, reject) =>
+        tools.signal.addEventListener("abort", () => {
+          told = tools.signal.reason;
+          reject(new Error("ended"));
+        }),
+      ),
+  );
+  const { token } = await order("i1");
+  engine();
+  await clock.turn(29 * second);
+  t.equal(told, undefined);
+  await clock.turn(5 * second);
+  t.match(told, { message: /too long/ });
+  t.match(await operation(token), { state: "succeeded", attempt: 2 });
+});
+
+t.test("an adapter that does not listen holds its operation up, but not for ever", async (t) => {
+  const { engine, order, clock, script, operation } = await setUp(t);
+  script.provision.push(() => new Promise(() => {}));
+  const { token } = await order("i1");
+  engine();
+  await clock.turn(40 * second);
+  t.match(await operation(token), { state: "succeeded", attempt: 2 });
+});
+
+t.test("a provider that hangs takes nothing from the others", async (t) => {
+  const { engine, order, clock, script, calls, operation } = await setUp(t);
+  script.provision.push(
+    () => new Promise(() => {}),
+    () => new Promise(() => {}),
+  );
+  engine();
+  for (const name of ["i1", "i2"]) await order(name);
+  await clock.turn(2 * second);
+  await order("i3");
+  const { token } = await order("i4", otherPlan);
+  await clock.turn(2 * second);
+  t.equal(calls.length, 3, "the third order of the hanging provider waits for a slot");
+  t.match(await operation(token), { state: "succeeded" });
+});
+
+t.test("a result that cannot be saved is saved when the database is back", async (t) => {
+  const { engine, order, clock, store, operation, calls } = await setUp(t);
+  let broken = true;
+  const fragile: Store = {
+    ...store,
+    apply: (changes) => (broken ? Promise.reject(new Error("no database")) : store.apply(changes)),
+  };
+  const { token } = await order("i1");
+  engine(clock, fragile);
+  await clock.turn(8 * second);
+  t.match(await operation(token), { state: "open" });
+  broken = false;
+  await clock.turn(2 * second);
+  t.match(await operation(token), { state: "succeeded" });
+  t.equal(calls.length, 1, "the provider was asked once");
+});
+
+t.test(
+  "if it is away for too long, whoever claims the operation makes the call again with the same token",
+  async (t) => {
+    const { engine, order, clock, store, operation, calls } = await setUp(t);
+    const fragile: Store = {
+      ...store,
+      apply: () => Promise.reject(new Error("no database")),
+      extendLeases: () => Promise.reject(new Error("no database")),
+    };
+    const { token } = await order("i1");
+    engine(clock, fragile);
+    await clock.turn(10 * second);
+    t.equal(calls.length, 1);
+    engine();
+    await clock.turn(20 * second);
+    t.match(await operation(token), { state: "succeeded" });
+    t.match(await operation(token), { leaseNumber: 2 });
+  },
+);
+
+t.test("a process that was frozen for longer than its lease writes nothing any more", async (t) => {
+  const { engine, order, clock, script, operation, calls, inventory } = await setUp(t);
+  const frozen = createHandClock();
+  const late = held();
+  script.provision.push(() => late.promise);
+  const { token } = await order("i1");
+  engine(frozen);
+  await frozen.turn(0);
+  t.equal(calls.length, 1);
+  engine();
+  await clock.turn(14 * second);
+  t.equal(calls.length, 1, "the lease is respected while it lasts");
+  await clock.turn(3 * second);
+  t.match(await operation(token), { state: "succeeded", leaseNumber: 2 });
+  late.answer({ state: "failed", reason: "late", clean: true });
+  await frozen.turn(0);
+  t.match(await operation(token), { state: "succeeded", leaseNumber: 2 });
+  t.equal(inventory.size, 1);
+});
+
+t.test("its late answer does not end what another process is still carrying out", async (t) => {
+  const { engine, order, clock, script, operation } = await setUp(t);
+  const frozen = createHandClock();
+  const late = held();
+  script.provision.push(
+    () => late.promise,
+    () => ({ state: "pending", handle: { job: 1 }, afterMs: 60 * second }),
+  );
+  const { token } = await order("i1");
+  engine(frozen);
+  await frozen.turn(0);
+  engine();
+  await clock.turn(20 * second);
+  late.answer({ state: "failed", reason: "late", clean: true });
+  await frozen.turn(0);
+  t.match(await operation(token), { state: "open", leaseNumber: 2 });
+  await clock.turn(60 * second);
+  t.match(await operation(token), { state: "succeeded" });
+});
+
+t.test("what a frozen process made after the thing was removed is removed as well", async (t) => {
+  const { engine, order, clock, script, succeed, instance, inventory, store } = await setUp(t);
+  const frozen = createHandClock();
+  const late = held();
+  let given: Parameters<typeof succeed> | undefined;
+  script.provision.push((...all) => {
+    given = all;
+    return late.promise;
+  });
+  const { token } = await order("i1");
+  engine(frozen);
+  await frozen.turn(0);
+  script.provision.push(() => ({ state: "failed", reason: "No room.", clean: true }));
+  engine();
+  await clock.turn(20 * second);
+  t.match(await instance("i1"), { state: "deleted" });
+  if (given !== undefined) late.answer(await succeed(...given));
+  t.equal(inventory.size, 1);
+  await frozen.turn(0);
+  await clock.turn(20 * second);
+  t.equal(inventory.size, 0);
+  t.match(await store.readOperation(token), { state: "failed" });
+});
+
+t.test("a stop waits for the running step and hands the rest over", async (t) => {
+  const { engine, order, clock, script, operation, knex } = await setUp(t);
+  const step = held();
+  script.provision.push(() => step.promise);
+  const { token } = await order("i1");
+  const first = engine();
+  await clock.turn(second);
+  let stopped = false;
+  const stopping = first.stop().then(() => {
+    stopped = true;
+  });
+  await clock.turn(10 * second);
+  const { token: next } = await order("i2");
+  await clock.turn(second);
+  t.notOk(stopped);
+  t.match(await operation(next), { state: "open", leaseNumber: 0 }, "nothing new is begun");
+  step.answer({ state: "pending", handle: 1, afterMs: second });
+  await stopping;
+  t.match(await operation(token), { state: "open" });
+  t.same(await knex("operations").whereNotNull("lease_owner"), [], "no lease is left to wait for");
+  engine();
+  await clock.turn(2 * second);
+  t.match([await operation(token), await operation(next)], [{ state: "succeeded" }, { state: "succeeded" }]);
+});
+
+t.test("a database that does not answer for a while only delays", async (t) => {
+  const { engine, order, clock, store, operation, logged } = await setUp(t);
+  let broken = true;
+  const fragile: Store = {
+    ...store,
+    readDue: (...ask) => (broken ? Promise.reject(new Error("no database")) : store.readDue(...ask)),
+  };
+  const { token } = await order("i1");
+  engine(clock, fragile);
+  await clock.turn(5 * second);
+  broken = false;
+  await clock.turn(2 * second);
+  t.match(await operation(token), { state: "succeeded" });
+  t.match(logged[0], { err: { message: "no database" } });
+});
+
+t.test("an operation whose provider is not configured waits for it and is not declared failed", async (t) => {
+  const { engine, order, clock, operation } = await setUp(t);
+  const { token } = await order("i1");
+  const without = engine(clock, undefined, new Map());
+  await clock.turn(5 * second);
+  t.match(await operation(token), { state: "open" });
+  await without.stop();
+  engine();
+  await clock.turn(60 * second);
+  t.match(await operation(token), { state: "succeeded" });
+});
