@@ -1,12 +1,11 @@
 /** The command line: what an operator types. */
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { adapterKinds } from "../brokers/index.ts";
 import { checkCatalog } from "./catalog/check.ts";
 import { formatProblem } from "./config/problem.ts";
 import { type Config, ConfigError, readConfig } from "./config.ts";
 import { curlLines } from "./curl-lines.ts";
+import { firstRunFile, readFirstRun } from "./first-run.ts";
 import { generatePassword, hashPassword } from "./http/password.ts";
 import { type Broker, newIds, openConfiguredStore, startBroker } from "./main.ts";
 import { type Accounts, createAccounts, type PlatformAccount } from "./store/accounts.ts";
@@ -76,11 +75,11 @@ function whenOrphaned(tell: () => void): void {
 
 /** Credentials are read by the shell from the file when a line is pasted; they are never printed. */
 function printWelcome(broker: Broker): void {
-  const file = join(broker.dataDirectory, "first-run.json");
+  const file = firstRunFile(broker.dataDirectory);
   const [offering] = broker.offerings;
   const [plan] = offering?.plans ?? [];
-  if (!existsSync(file) || offering === undefined || plan === undefined) return;
-  const { username } = JSON.parse(readFileSync(file, "utf8")) as { username: string };
+  const { username } = readFirstRun(file);
+  if (username === undefined || offering === undefined || plan === undefined) return;
   console.log(curlLines({ url: broker.url, file, username, offering, plan }));
 }
 

@@ -1,7 +1,5 @@
 /** Starts the broker: reads what was configured, opens what it needs, serves; stops in reverse order. */
 import { randomBytes, randomFillSync } from "node:crypto";
-import { existsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { pino } from "pino";
 import { adapterKinds } from "../brokers/index.ts";
 import { type AppLog, buildApp } from "./app.ts";
@@ -16,10 +14,11 @@ import type { Offering } from "./core/model.ts";
 import { startDemo } from "./embedded/demo.ts";
 import { systemClock } from "./engine/clock.ts";
 import { createEngine } from "./engine/engine.ts";
+import { createFirstAccounts } from "./first-run.ts";
 import { type Authenticator, createAuthenticator } from "./http/basic-auth.ts";
-import { authenticateBearer, makeToken } from "./http/bearer-auth.ts";
+import { authenticateBearer } from "./http/bearer-auth.ts";
 import { describeError } from "./http/log-redaction.ts";
-import { generatePassword, hashPassword, verifyPassword } from "./http/password.ts";
+import { verifyPassword } from "./http/password.ts";
 import { readKeys, secretDeriver } from "./keys.ts";
 import { createLifecycle } from "./lifecycle/lifecycle.ts";
 import { createMetrics } from "./metrics.ts";
@@ -222,32 +221,6 @@ async function readOfferings(
   if (moved.length > 0)
     throw new ConfigError(moved.map((message) => ({ file: "catalog", path: "", message, severity: "error" })));
   return offerings;
-}
-
-/** Nobody could ask before the first platform exists; so the first start makes one, and an administrator. */
-async function createFirstAccounts(
-  accounts: Accounts,
-  dataDirectory: string,
-  url: string,
-  newId: () => string,
-  now: number,
-): Promise<void> {
-  if ((await accounts.list()).length > 0) return;
-  const password = generatePassword(randomBytes);
-  const { token, hash } = makeToken(randomBytes);
-  const id = newId();
-  const account = { id, name: "first", username: "platform", state: "active", createdAt: now, passwords: [] } as const;
-  const note = { url, username: "platform", password: password.reveal(), adminToken: token.reveal() };
-  const path = join(dataDirectory, "first-run.json");
-  // Written before the account is made: a crash in between leaves a file that the next start replaces.
-  writeFileSync(path, `${JSON.stringify(note, null, 2)}\n`, { mode: 0o600, flag: existsSync(path) ? "w" : "wx" });
-  const said = { at: now, outcome: "succeeded", actor: { by: "lotse" } } as const;
-  await accounts.addToken({ id: newId(), name: "first", hash }, now, { ...said, action: "token.added" });
-  await accounts.add(account, await hashPassword(password, randomBytes), {
-    ...said,
-    action: "platform.added",
-    platformId: id,
-  });
 }
 
 /** Repeats `work` at a pace; the function it returns waits for the running one and ends it. */

@@ -29,6 +29,7 @@ export interface Accounts {
   rotate(platformId: string, password: NewPassword, oldUntil: Millis, audit: AuditEntry): Promise<void>;
   disable(platformId: string, audit: AuditEntry): Promise<void>;
   addToken(token: AdminToken, createdAt: Millis, audit: AuditEntry): Promise<void>;
+  hasTokens(): Promise<boolean>;
   tokenByHash(hash: string): Promise<AdminToken | undefined>;
   /** Grows with every change of an account, in whichever process. */
   revision(): Promise<number>;
@@ -98,6 +99,7 @@ export function createAccounts(knex: Knex): Accounts {
       change(audit, (transaction) =>
         transaction("admin_tokens").insert({ id, name, hash, expires_at: expiresAt ?? null, created_at: createdAt }),
       ),
+    hasTokens: async () => (await knex("admin_tokens").first("id")) !== undefined,
     async tokenByHash(hash) {
       const row: TokenRow | undefined = await knex("admin_tokens").where({ hash }).first();
       if (row === undefined) return undefined;
