@@ -1,5 +1,5 @@
 /** A throwaway PostgreSQL server for one test file. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -18,6 +18,8 @@ export interface TestPostgresql {
 
 export async function postgresqlForTests(t: Test): Promise<TestPostgresql> {
   const directory = mkdtempSync(join(tmpdir(), "lotse-pg-"));
+  // Started by root, the server runs as another user; where that one cannot pass, the data would go elsewhere and stay.
+  chmodSync(directory, 0o755);
   const password = "for tests only";
   const server = await startPostgresql({ directory, superuserPassword: password, durable: false, log: () => {} });
   const admin = new pg.Client({
