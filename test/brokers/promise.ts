@@ -1,0 +1,618 @@
+/** What every adapter promises, whatever is behind it. One list for all of them: an adapter's test brings the back end. */
+import assert from "node:assert/strict";
+import { createHmac, randomBytes, randomFillSync } from "node:crypto";
+import type { Test } from "tap";
+import {
+  type Access,
+  type Adapter,
+  type BindingOrder,
+  type Json,
+  type JsonObject,
+  type Made,
+  type Order,
+  type Outcome,
+  Secret,
+  type Tools,
+  type UpdateOrder,
+  type Verb,
+} from "../../src/core/adapter.ts";
+import { createIds } from "../../src/core/ids.ts";
+import { describeError } from "../../src/http/log-redaction.ts";
+
+/** An adapter and the real back end behind it, as the promises need them. */
+export interface Subject {
+  /** The adapter as production opens it, on an account that works. */
+  open(): Promise<Adapter>;
+  /** The same, but the back end's `nth` answer, counted from 1, gets lost after it took effect; `lost` says if it did. */
+  losing(nth: number): Promise<{ readonly adapter: Adapter; readonly lost: () => boolean }>;
+  /** The same, before a back end that takes calls and never answers; `reached` resolves when one has arrived. */
+  hanging(): Promise<{ readonly adapter: Adapter; readonly reached: Promise<unknown> }>;
+  /** Accounts that do not work, by what is wrong with them. */
+  broken(): Promise<ReadonlyMap<string, Adapter>>;
+  /** Everything adapters made that is there now: a text each, showing what an update changes but not passwords. */
+  inventory(): Promise<readonly string[]>;
+  /** Whether the access opens the door now. */
+  works(access: Access): Promise<boolean>;
+  readonly backend: Json;
+  readonly largerBackend: Json;
+  readonly parameters: JsonObject;
+  readonly changedParameters: JsonObject;
+  readonly bindingParameters: JsonObject;
+  /** Parameters that the back end says no to, and the text in them that a reason must not repeat. */
+  readonly refused?: { readonly parameters: JsonObject; readonly text: string };
+  /** The account's own secrets. */
+  readonly secrets: readonly string[];
+  /** How long a call that should end may take before it counts as hanging. */
+  readonly patienceMs?: number;
+}
+
+export interface AdapterPromise {
+  readonly sentence: string;
+  readonly keep: (subject: Subject) => Promise<void>;
+}
+
+/** Every promise as a test of its own. */
+export async function keepsEveryPromise(t: Test, subject: Subject): Promise<void> {
+  for (const { sentence, keep } of promises)
+    await t.test(sentence, async (t) => {
+      await keep(subject);
+      t.pass("kept");
+    });
+}
+
+const newId = createIds(
+  () => Date.now(),
+  (bytes) => randomFillSync(bytes),
+);
+const defaultPatienceMs = 10_000;
+/** More back-end answers than any call needs; a call that never gets through would be tried without end. */
+const mostAnswers = 200;
+
+// ---- the stage ---------------------------------------------------------------------------------------------------
+
+/** An instance as the broker would remember it between two orders. */
+export interface Thing {
+  readonly id: string;
+  readonly parameters: JsonObject;
+  backend: Json;
+  facts: Json;
+}
+
+export interface BindingThing extends Thing {
+  readonly instance: Thing;
+}
+
+export type AnyOrder = Order & BindingOrder & UpdateOrder;
+
+/** Writes orders, hands out tools, and listens to everything that may be shown to people. */
+export interface Stage {
+  instance(parameters?: JsonObject): Thing;
+  binding(instance: Thing, parameters?: JsonObject): BindingThing;
+  order(verb: Verb, about: Thing | BindingThing, more?: Partial<Order>): AnyOrder;
+  tools(token: string, signal?: AbortSignal): Tools;
+  /** Asks as the engine does, until the outcome is not `pending`; remembers facts. Rejects if the adapter throws. */
+  carry(adapter: Adapter, order: AnyOrder, about: Thing, signal?: AbortSignal): Promise<Final>;
+  /** `carry`, where only `done` will do. */
+  done(adapter: Adapter, order: AnyOrder, about: Thing): Promise<Made>;
+  /** `done` for a new order about `about`. */
+  run(adapter: Adapter, verb: Verb, about: Thing | BindingThing): Promise<Made>;
+  /** Names a text that must not be shown. */
+  hear(secret: string): void;
+  /** Fails if anything that was shown holds a secret. */
+  nothingLeaked(): void;
+}
+
+export type Final = Exclude<Outcome, { state: "pending" }>;
+
+export function openStage(subject: Subject): Stage {
+  const shown: string[] = [];
+  const secrets = new Set<string>(subject.secrets);
+  const key = randomBytes(32);
+
+  // As the broker's log writes it.
+  const show = (fields: object, message: string) => {
+    const err = "err" in fields ? { err: describeError(fields.err) } : {};
+    shown.push(`${message} ${JSON.stringify({ ...fields, ...err })}`);
+  };
+
+  async function call(adapter: Adapter, order: AnyOrder, handle: Json | undefined, signal?: AbortSignal) {
+    const tools = stage.tools(order.token, signal);
+    try {
+      if (handle !== undefined && adapter.poll !== undefined) return await adapter.poll(order, handle, tools);
+      return await (adapter[order.verb]?.(order, tools) ?? missing());
+    } catch (error) {
+      show({ err: error }, error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  }
+
+  const stage: Stage = {
+    instance: (parameters = subject.parameters) => ({ id: newId(), parameters, backend: subject.backend, facts: null }),
+    binding: (instance, parameters = subject.bindingParameters) => ({
+      id: newId(),
+      parameters,
+      backend: instance.backend,
+      facts: null,
+      instance,
+    }),
+    order(verb, about, more = {}) {
+      const instance = "instance" in about ? about.instance : about;
+      const order = {
+        verb,
+        token: newId(),
+        attempt: 1,
+        deadline: new Date(Date.now() + 60_000),
+        plan: { id: "plan", backend: instance.backend },
+        instance: {
+          id: instance.id,
+          platformInstanceId: `i'"; DROP--${instance.id}`,
+          organization: "organisation",
+          space: "space",
+          parameters: new Secret(instance.parameters),
+          context: {},
+          facts: new Secret(instance.facts),
+        },
+        ...(verb === "update" && {
+          before: { planId: "plan", backend: subject.backend, parameters: new Secret(subject.parameters) },
+        }),
+        ...("instance" in about && {
+          binding: {
+            id: about.id,
+            platformBindingId: `b'"; DROP--${about.id}`,
+            parameters: new Secret(about.parameters),
+            bindResource: {},
+            facts: new Secret(about.facts),
+          },
+        }),
+        ...more,
+      };
+      // One literal for three kinds of orders: which parts are there depends on verb and subject, as in production.
+      return order as unknown as AnyOrder;
+    },
+    tools: (token, signal = new AbortController().signal) => ({
+      signal,
+      now: () => new Date(),
+      log: { info: show, warn: show },
+      secret(purpose) {
+        const secret = createHmac("sha256", key).update(`${token} ${purpose}`).digest("base64url");
+        secrets.add(secret);
+        return secret;
+      },
+    }),
+    async carry(adapter, order, about, signal) {
+      let handle: Json | undefined;
+      for (let { attempt } = order; ; attempt++) {
+        const facts = new Secret(about.facts);
+        const now =
+          "binding" in order && order.binding !== undefined
+            ? { ...order, attempt, binding: { ...order.binding, facts } }
+            : { ...order, attempt, instance: { ...order.instance, facts } };
+        const outcome = await call(adapter, now, handle, signal);
+        if (outcome.state === "failed") {
+          show({}, outcome.reason);
+          return outcome;
+        }
+        if (outcome.made?.facts !== undefined) about.facts = asStored(outcome.made.facts, "facts");
+        for (const secret of secretsIn(outcome.made?.access)) secrets.add(secret);
+        if (outcome.state === "done") return outcome;
+        handle = outcome.handle === undefined ? undefined : asStored(outcome.handle, "a handle");
+        show({}, outcome.note ?? "");
+        await new Promise((resolve) => setTimeout(resolve, Math.min(outcome.afterMs ?? 10, 50)));
+      }
+    },
+    async done(adapter, order, about) {
+      const outcome = await stage.carry(adapter, order, about).catch((cause: unknown) => {
+        if (cause instanceof assert.AssertionError) throw cause;
+        return assert.fail(`${order.verb} threw: ${cause instanceof Error ? cause.stack : cause}`);
+      });
+      if (outcome.state === "failed") assert.fail(`${order.verb} failed: ${outcome.reason}`);
+      return outcome.made ?? {};
+    },
+    run: (adapter, verb, about) => stage.done(adapter, stage.order(verb, about), about),
+    hear: (secret) => void secrets.add(secret),
+    nothingLeaked() {
+      for (const line of shown)
+        for (const secret of secrets)
+          assert.ok(!line.includes(secret), `a secret was shown: ${line.replaceAll(secret, "<here>")}`);
+    },
+  };
+  return stage;
+}
+
+const missing = (): Promise<Outcome> => assert.fail("The adapter cannot do this.");
+
+/** What comes back after it was stored; anything that JSON loses would be missing in the next order. */
+function asStored(value: Json, what: string): Json {
+  const stored = JSON.parse(JSON.stringify(value)) as Json;
+  assert.deepEqual(stored, value, `${what} must survive being stored as JSON`);
+  return stored;
+}
+
+/** Texts of credentials whose name says that they are secret. */
+function secretsIn(access: Access | undefined): string[] {
+  return Object.entries(access?.credentials ?? {})
+    .filter(([name, value]) => /pass|secret|token|private|ur[il]/i.test(name) && typeof value === "string")
+    .map(([, value]) => String(value));
+}
+
+/** The promise's value; fails when it takes so long that it must be hanging. */
+async function ended<T>(subject: Subject, what: string, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const hangs = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new assert.AssertionError({ message: `${what} did not end` })),
+      subject.patienceMs ?? defaultPatienceMs,
+    );
+  });
+  try {
+    return await Promise.race([promise, hangs]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+// ---- the promises ------------------------------------------------------------------------------------------------
+
+const list: AdapterPromise[] = [];
+
+/** `tell` starts and must end with the back end as it was. */
+function promise(sentence: string, tell: (subject: Subject, adapter: Adapter, stage: Stage) => Promise<void>): void {
+  list.push({
+    sentence,
+    async keep(subject) {
+      const stage = openStage(subject);
+      const adapter = await subject.open();
+      try {
+        const before = await subject.inventory();
+        await tell(subject, adapter, stage);
+        assert.deepEqual(await subject.inventory(), before, "something was left behind, or something else was removed");
+        stage.nothingLeaked();
+      } finally {
+        await adapter.close?.();
+      }
+    },
+  });
+}
+
+/** How many things one order makes, to compare with. */
+async function sizeOfOne(subject: Subject, adapter: Adapter, stage: Stage): Promise<number> {
+  const before = (await subject.inventory()).length;
+  const thing = stage.instance();
+  await stage.run(adapter, "provision", thing);
+  const size = (await subject.inventory()).length - before;
+  await stage.run(adapter, "deprovision", thing);
+  assert.ok(size > 0, "an instance shows in the inventory");
+  return size;
+}
+
+async function sizeIs(subject: Subject, before: number, size: number, when: string): Promise<void> {
+  assert.equal((await subject.inventory()).length - before, size, `more or less than one was made ${when}`);
+}
+
+/**
+ * Calls with the back end's first answer lost, then the second and so on, until a call gets through with all of them.
+ * `afterwards` gets the order whose call broke off, and has to find the world good for the next round.
+ */
+async function losingEachAnswer(
+  subject: Subject,
+  stage: Stage,
+  next: () => Promise<{ readonly order: AnyOrder; readonly about: Thing }>,
+  afterwards: (order: AnyOrder, about: Thing, nth: number) => Promise<void>,
+): Promise<void> {
+  for (let nth = 1; nth <= mostAnswers; nth++) {
+    const { order, about } = await next();
+    const { adapter, lost } = await subject.losing(nth);
+    try {
+      const call = stage.carry(adapter, order, about);
+      const outcome = await ended(subject, `${order.verb} without its answer ${nth}`, call).catch((error: unknown) => {
+        if (error instanceof assert.AssertionError) throw error;
+        return undefined;
+      });
+      if (outcome?.state === "failed") assert.fail(`a lost answer is not known to be a "no": ${outcome.reason}`);
+    } finally {
+      await adapter.close?.();
+    }
+    await afterwards(order, about, nth);
+    if (lost()) continue;
+    assert.ok(nth > 1, "no answer was lost");
+    return;
+  }
+  assert.fail(`${mostAnswers} answers were not enough`);
+}
+
+promise("an order given twice under one token makes one instance", async (subject, adapter, stage) => {
+  const thing = stage.instance();
+  const order = stage.order("provision", thing);
+  await stage.done(adapter, order, thing);
+  const once = await subject.inventory();
+  await stage.done(adapter, { ...order, attempt: 2 }, thing);
+  assert.deepEqual(await subject.inventory(), once, "the second call made or changed something");
+  await stage.run(adapter, "deprovision", thing);
+});
+
+promise("two calls at once for one order make one instance", async (subject, adapter, stage) => {
+  const size = await sizeOfOne(subject, adapter, stage);
+  const before = (await subject.inventory()).length;
+  const thing = stage.instance();
+  const order = stage.order("provision", thing);
+  // The one that loses may say that it does not know; the engine would repeat it.
+  await Promise.allSettled([stage.done(adapter, order, thing), stage.done(adapter, order, thing)]);
+  await stage.done(adapter, order, thing);
+  await sizeIs(subject, before, size, "by two calls at once");
+  await stage.run(adapter, "deprovision", thing);
+});
+
+promise("whichever answer gets lost, the order given again makes one instance", async (subject, adapter, stage) => {
+  const size = await sizeOfOne(subject, adapter, stage);
+  const before = (await subject.inventory()).length;
+  const next = async () => {
+    const about = stage.instance();
+    return { about, order: stage.order("provision", about) };
+  };
+  await losingEachAnswer(subject, stage, next, async (order, thing, nth) => {
+    await stage.done(adapter, { ...order, attempt: 2 }, thing);
+    await sizeIs(subject, before, size, `after answer ${nth} was lost`);
+    await stage.run(adapter, "deprovision", thing);
+  });
+});
+
+promise("whatever an interrupted order left half made, removing takes it away", async (subject, adapter, stage) => {
+  const before = await subject.inventory();
+  const next = async () => {
+    const about = stage.instance();
+    return { about, order: stage.order("provision", about) };
+  };
+  await losingEachAnswer(subject, stage, next, async ({ token }, thing, nth) => {
+    const removal = stage.order("deprovision", thing, { interrupted: { token } });
+    await stage.done(adapter, removal, thing);
+    assert.deepEqual(await subject.inventory(), before, `a half was left after answer ${nth} was lost`);
+  });
+});
+
+promise("a removal goes on from wherever its last call was cut off", async (subject, adapter, stage) => {
+  const before = await subject.inventory();
+  const next = async () => {
+    const about = stage.instance();
+    await stage.run(adapter, "provision", about);
+    if (adapter.bind !== undefined) await stage.run(adapter, "bind", stage.binding(about));
+    return { about, order: stage.order("deprovision", about) };
+  };
+  await losingEachAnswer(subject, stage, next, async (order, thing, nth) => {
+    await stage.done(adapter, { ...order, attempt: 2 }, thing);
+    assert.deepEqual(await subject.inventory(), before, `something was left after answer ${nth} was lost`);
+  });
+});
+
+promise("removing what is not there is done, also twice", async (_subject, adapter, stage) => {
+  const thing = stage.instance();
+  await stage.run(adapter, "deprovision", thing);
+  await stage.run(adapter, "provision", thing);
+  const order = stage.order("deprovision", thing);
+  await stage.done(adapter, order, thing);
+  await stage.done(adapter, { ...order, attempt: 2 }, thing);
+});
+
+promise("removing an instance leaves its neighbour alone", async (subject, adapter, stage) => {
+  const [leaving, staying] = [stage.instance(), stage.instance()];
+  await stage.run(adapter, "provision", staying);
+  const alone = await subject.inventory();
+  await stage.run(adapter, "provision", leaving);
+  await stage.run(adapter, "deprovision", leaving);
+  assert.deepEqual(await subject.inventory(), alone, "the neighbour was touched");
+  await stage.run(adapter, "deprovision", staying);
+});
+
+promise("access given twice under one token is the same access, and works", async (subject, adapter, stage) => {
+  if (adapter.bind === undefined) return;
+  const thing = stage.instance();
+  await stage.run(adapter, "provision", thing);
+  const binding = stage.binding(thing);
+  const order = stage.order("bind", binding);
+  const first = await stage.done(adapter, order, binding);
+  const once = await subject.inventory();
+  const second = await stage.done(adapter, { ...order, attempt: 2 }, binding);
+  assert.ok(second.access !== undefined && (await subject.works(second.access)), "the second answer's access works");
+  assert.ok(first.access !== undefined && (await subject.works(first.access)), "so does the first one's");
+  assert.deepEqual(await subject.inventory(), once, "the second call made something");
+  const other = stage.binding(thing);
+  const otherOrder = stage.order("bind", other);
+  await Promise.allSettled([stage.done(adapter, otherOrder, other), stage.done(adapter, otherOrder, other)]);
+  const { access } = await stage.done(adapter, otherOrder, other);
+  assert.ok(access !== undefined && (await subject.works(access)), "access given by two calls at once works");
+  await stage.run(adapter, "deprovision", thing);
+});
+
+promise("whichever answer gets lost, access asked for again works, and goes", async (subject, adapter, stage) => {
+  if (adapter.bind === undefined) return;
+  const thing = stage.instance();
+  await stage.run(adapter, "provision", thing);
+  const before = await subject.inventory();
+  const next = async () => {
+    const about = stage.binding(thing);
+    return { about, order: stage.order("bind", about) };
+  };
+  await losingEachAnswer(subject, stage, next, async (order, binding, nth) => {
+    const { access } = await stage.done(adapter, { ...order, attempt: 2 }, binding);
+    assert.ok(access !== undefined && (await subject.works(access)), `no access after answer ${nth} was lost`);
+    await stage.run(adapter, "unbind", binding);
+  });
+  await losingEachAnswer(subject, stage, next, async ({ token }, binding, nth) => {
+    await stage.done(adapter, stage.order("unbind", binding, { interrupted: { token } }), binding);
+    assert.deepEqual(await subject.inventory(), before, `half a binding was left after answer ${nth} was lost`);
+  });
+  const bound = async () => {
+    const about = stage.binding(thing);
+    await stage.run(adapter, "bind", about);
+    return { about, order: stage.order("unbind", about) };
+  };
+  await losingEachAnswer(subject, stage, bound, async (order, binding, nth) => {
+    await stage.done(adapter, { ...order, attempt: 2 }, binding);
+    assert.deepEqual(await subject.inventory(), before, `access was left after answer ${nth} was lost`);
+  });
+  await stage.run(adapter, "deprovision", thing);
+});
+
+promise("access works until it is taken back, and another's goes on working", async (subject, adapter, stage) => {
+  if (adapter.bind === undefined) return;
+  const thing = stage.instance();
+  await stage.run(adapter, "provision", thing);
+  const [leaving, staying] = [stage.binding(thing), stage.binding(thing)];
+  const kept = (await stage.run(adapter, "bind", staying)).access;
+  const alone = await subject.inventory();
+  const taken = (await stage.run(adapter, "bind", leaving)).access;
+  assert.ok(kept !== undefined && taken !== undefined, "bind answers with access");
+  assert.ok((await subject.works(kept)) && (await subject.works(taken)), "both work side by side");
+  await stage.run(adapter, "unbind", leaving);
+  assert.equal(await subject.works(taken), false, "access that was taken back still works");
+  assert.ok(await subject.works(kept), "the other's access was taken, too");
+  assert.deepEqual(await subject.inventory(), alone);
+  await stage.run(adapter, "deprovision", thing);
+  assert.equal(await subject.works(kept), false, "access outlives its instance");
+});
+
+promise("taking back access that is not there is done", async (_subject, adapter, stage) => {
+  if (adapter.bind === undefined) return;
+  const thing = stage.instance();
+  await stage.run(adapter, "unbind", stage.binding(thing));
+  await stage.run(adapter, "provision", thing);
+  const binding = stage.binding(thing);
+  await stage.run(adapter, "unbind", binding);
+  await stage.run(adapter, "bind", binding);
+  const order = stage.order("unbind", binding);
+  await stage.done(adapter, order, binding);
+  await stage.done(adapter, { ...order, attempt: 2 }, binding);
+  await stage.run(adapter, "deprovision", thing);
+  await stage.run(adapter, "unbind", binding);
+});
+
+promise(
+  "a change made twice, or cut off anywhere and made again, is the same change",
+  async (subject, adapter, stage) => {
+    if (adapter.update === undefined) return;
+    const changed = async (thing: Thing) => ({ ...thing, parameters: subject.changedParameters });
+    const size = await sizeOfOne(subject, adapter, stage);
+    const before = (await subject.inventory()).length;
+    const next = async () => {
+      const about = stage.instance();
+      await stage.run(adapter, "provision", about);
+      const after: Thing = { ...(await changed(about)), backend: subject.largerBackend };
+      return { about: after, order: stage.order("update", after) };
+    };
+    const { about, order } = await next();
+    await stage.done(adapter, order, about);
+    const once = await subject.inventory();
+    await stage.done(adapter, { ...order, attempt: 2 }, about);
+    assert.deepEqual(await subject.inventory(), once, "the second call changed something");
+    await stage.run(adapter, "deprovision", about);
+    const shape = (lines: readonly string[], id: string) => lines.map((line) => line.replaceAll(id, "ID")).sort();
+    const wanted = shape(once, about.id);
+    await losingEachAnswer(subject, stage, next, async (again, thing, nth) => {
+      await stage.done(adapter, { ...again, attempt: 2 }, thing);
+      assert.deepEqual(
+        shape(await subject.inventory(), thing.id),
+        wanted,
+        `another change after answer ${nth} was lost`,
+      );
+      await sizeIs(subject, before, size, `after answer ${nth} was lost`);
+      await stage.run(adapter, "deprovision", thing);
+    });
+  },
+);
+
+promise("a call that is told to end does so, and changes nothing more", async (subject, adapter, stage) => {
+  const verbs = verbsOf(adapter);
+  const thing = stage.instance();
+  for (const verb of verbs) {
+    const about = verb === "bind" || verb === "unbind" ? stage.binding(thing) : thing;
+    const order = stage.order(verb, about);
+    const early = stage.carry(adapter, order, about, AbortSignal.abort(new Error("told to end")));
+    await assert.rejects(ended(subject, `${verb} told to end before it began`, early), `${verb} went on`);
+    const hanging = await subject.hanging();
+    const controller = new AbortController();
+    const call = stage.carry(hanging.adapter, order, about, controller.signal);
+    // Handled below; until then nobody listens to it.
+    call.catch(() => undefined);
+    await ended(subject, `${verb} on its way to a back end that hangs`, hanging.reached);
+    controller.abort(new Error("told to end"));
+    await assert.rejects(ended(subject, `${verb} told to end`, call), `${verb} knows what it cannot know`);
+    await hanging.adapter.close?.();
+  }
+});
+
+promise("fetch tells what is there, and nothing where nothing is", async (subject, adapter, stage) => {
+  const { fetch } = adapter;
+  if (fetch === undefined) return;
+  const thing = stage.instance();
+  const look = (about: Thing | BindingThing) => {
+    const order = stage.order("instance" in about ? "bind" : "provision", about);
+    return fetch.call(adapter, order, stage.tools(order.token));
+  };
+  assert.equal(await look(thing), undefined, "nothing was ordered yet");
+  await stage.run(adapter, "provision", thing);
+  const there = await subject.inventory();
+  const seen = await look(thing);
+  assert.notEqual(seen, undefined, "what is there was not seen");
+  assert.deepEqual(JSON.parse(JSON.stringify(seen)), seen, "what fetch tells must survive JSON");
+  if (adapter.bind !== undefined) {
+    const binding = stage.binding(thing);
+    assert.equal(await look(binding), undefined, "nothing was bound yet");
+    await stage.run(adapter, "bind", binding);
+    assert.notEqual(await look(binding), undefined, "the binding was not seen");
+    await stage.run(adapter, "unbind", binding);
+    assert.equal(await look(binding), undefined, "the binding is gone");
+  }
+  assert.deepEqual(await subject.inventory(), there, "looking changed something");
+  await stage.run(adapter, "deprovision", thing);
+  assert.equal(await look(thing), undefined, "the instance is gone");
+  for (const [fault, broken] of await subject.broken()) {
+    const order = stage.order("provision", thing);
+    const call = broken.fetch?.(order, stage.tools(order.token)) ?? Promise.reject(new Error("cannot fetch"));
+    await assert.rejects(ended(subject, "fetch", call), `with an account that does not work (${fault}) nobody knows`);
+    await broken.close?.();
+  }
+});
+
+promise("an account that does not work makes no outcome at all", async (subject, adapter, stage) => {
+  const thing = stage.instance();
+  for (const [fault, broken] of await subject.broken()) {
+    for (const verb of verbsOf(adapter)) {
+      const about = verb === "bind" || verb === "unbind" ? stage.binding(thing) : thing;
+      const call = stage.carry(broken, stage.order(verb, about), about);
+      await assert.rejects(ended(subject, verb, call), `${verb} with an account that does not work (${fault})`);
+    }
+    await broken.close?.();
+  }
+});
+
+promise("a check tells what is wrong with the account and changes nothing", async (subject, adapter) => {
+  if (adapter.check === undefined) return;
+  const { signal } = new AbortController();
+  assert.equal(await adapter.check(signal), undefined, "nothing is wrong with this account");
+  for (const [fault, broken] of await subject.broken()) {
+    const said = await ended(subject, "check", Promise.resolve(broken.check?.(signal)));
+    assert.ok(typeof said === "string" && said.length > 20, `it says what is wrong (${fault})`);
+    for (const secret of subject.secrets) assert.ok(!said.includes(secret), "it says a secret");
+    await broken.close?.();
+  }
+});
+
+promise("a refusal says what to do, repeats no parameter and leaves nothing", async (subject, adapter, stage) => {
+  if (subject.refused === undefined) return;
+  const { parameters, text } = subject.refused;
+  stage.hear(text);
+  const thing = stage.instance(parameters);
+  const order = stage.order("provision", thing);
+  const outcome = await stage.carry(adapter, order, thing);
+  if (outcome.state !== "failed") assert.fail("the back end says no to these parameters");
+  assert.ok(outcome.reason.length > 20, "the reason explains");
+  if (!outcome.clean)
+    await stage.done(adapter, stage.order("deprovision", thing, { interrupted: { token: order.token } }), thing);
+});
+
+/** What every adapter promises; each is kept by one that is right, and noticed where one is not. */
+export const promises: readonly AdapterPromise[] = list;
+
+function verbsOf(adapter: Adapter): Verb[] {
+  const all: Verb[] = ["provision", "update", "deprovision", "bind", "unbind"];
+  return all.filter((verb) => adapter[verb] !== undefined);
+}
