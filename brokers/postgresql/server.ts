@@ -1,4 +1,6 @@
 /** Connections to the provider's server: bounded in number, verified, and ended when the broker stops waiting. */
+import { Socket } from "node:net";
+import { checkServerIdentity } from "node:tls";
 import pg from "pg";
 import type { Account } from "./settings.ts";
 
@@ -20,25 +22,42 @@ export interface Session {
 
 export function connectTo(account: Account): Server {
   let busy = 0;
-  const waiting: (() => void)[] = [];
+  const waiting = new Set<() => void>();
 
-  async function slot(): Promise<void> {
+  /** Resolves when it is this caller's turn; rejects when the signal is aborted before. */
+  async function slot(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     if (busy < account.maxConnections) {
       busy++;
       return;
     }
-    await new Promise<void>((free) => waiting.push(free));
+    await new Promise<void>((resolve, reject) => {
+      const onFree = () => {
+        signal.removeEventListener("abort", onAbort);
+        resolve();
+      };
+      const onAbort = () => {
+        waiting.delete(onFree);
+        reject(signal.reason);
+      };
+      waiting.add(onFree);
+      signal.addEventListener("abort", onAbort, { once: true });
+    });
   }
   function giveBack(): void {
-    const next = waiting.shift();
-    if (next === undefined) busy--;
-    else next();
+    const [next] = waiting;
+    if (next === undefined) {
+      busy--;
+      return;
+    }
+    waiting.delete(next);
+    next();
   }
 
   return {
     account,
     async session(signal, work) {
-      await slot();
+      await slot(signal);
       try {
         return await onClient(account, account.database, signal, work);
       } finally {
@@ -56,22 +75,32 @@ async function onClient<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
-  const client = new pg.Client({ ...configOf(account), database });
+  const socket = new Socket();
+  const client = new pg.Client({ ...configOf(account), database, stream: () => socket });
   // An error between two queries comes with the next query, too.
   client.on("error", () => undefined);
-  // Ends the connection at once, also in the middle of a statement.
-  const onAbort = () => void client.end().catch(() => undefined);
+  // The driver's own end() waits for a server that may never answer; without its socket every call ends at once.
+  const onAbort = () => void socket.destroy(new Error("The call was told to end.", { cause: signal.reason }));
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    await client.connect();
+    await connect(client);
     return await work({
       query: (text, values) => client.query(text, values === undefined ? undefined : [...values]),
       name: (identifier) => client.escapeIdentifier(identifier),
       text: (value) => client.escapeLiteral(value),
     });
   } finally {
-    signal.removeEventListener("abort", onAbort);
     await client.end().catch(() => undefined);
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** A session that was refused says nothing about the order: its error hides the state that a statement's would have. */
+async function connect(client: pg.Client): Promise<void> {
+  try {
+    await client.connect();
+  } catch (cause) {
+    throw new Error("There is no session with the provider's server.", { cause });
   }
 }
 
@@ -86,7 +115,12 @@ function configOf(account: Account): pg.ClientConfig {
     connectionTimeoutMillis: account.connectTimeoutMs,
     statement_timeout: account.statementTimeoutMs,
     query_timeout: account.statementTimeoutMs + 5_000,
-    ssl: tls === "off" ? false : { ...(tls.ca !== undefined && { ca: tls.ca }), servername: tls.servername ?? host },
+    ssl: tls !== "off" && {
+      rejectUnauthorized: true,
+      ...(tls.ca !== undefined && { ca: tls.ca }),
+      // Given here, as the driver names the host it connects to, whatever name the certificate should have.
+      checkServerIdentity: (_host, certificate) => checkServerIdentity(tls.servername ?? host, certificate),
+    },
   };
 }
 
