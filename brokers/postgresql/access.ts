@@ -4,7 +4,7 @@ import { loginName, namesOf } from "./names.ts";
 import { scramVerifier } from "./scram.ts";
 import type { Server } from "./server.ts";
 import type { Account } from "./settings.ts";
-import { closeLogin, databaseExists, dropRole, handOver, lockInstance, makeLogin, roleExists } from "./sql.ts";
+import { closeLogins, dropLogin, findNames, handOver, lockInstance, makeLogin, ownsAnything } from "./sql.ts";
 
 export async function bind(server: Server, order: BindingOrder, tools: Tools): Promise<Outcome> {
   const names = namesOf(order.instance.id);
@@ -14,9 +14,10 @@ export async function bind(server: Server, order: BindingOrder, tools: Tools): P
   const verifier = await scramVerifier(password);
   return server.session(tools.signal, async (session): Promise<Outcome> => {
     await lockInstance(session, order.instance.id);
-    if (!(await databaseExists(session, names.database)))
+    const there = await findNames(session, [names.database, login]);
+    if (!there.has(names.database))
       return { state: "failed", reason: "The database does not exist at the provider any more.", clean: true };
-    await makeLogin(session, names, login, verifier, readOnly);
+    await makeLogin(session, names, { name: login, verifier, readOnly, exists: there.has(login) });
     return { state: "done", made: { access: accessTo(server.account, names.database, login, password) } };
   });
 }
@@ -48,16 +49,18 @@ export async function unbind(server: Server, order: BindingOrder, tools: Tools):
   const login = loginName(order.instance.id, order.binding.id);
   await server.session(tools.signal, async (session) => {
     await lockInstance(session, order.instance.id);
-    if (!(await roleExists(session, login))) return;
-    await closeLogin(session, login);
-    if (await databaseExists(session, names.database))
+    if (!(await findNames(session, [login])).has(login)) return;
+    await closeLogins(session, [login]);
+    if (await ownsAnything(session, names.database, login))
       await server.inside(names.database, tools.signal, (inside) => handOver(inside, names, login));
-    await dropRole(session, login);
+    await dropLogin(session, login);
   });
   return { state: "done" };
 }
 
 export async function fetchBinding(server: Server, order: BindingOrder, tools: Tools): Promise<Made | undefined> {
   const login = loginName(order.instance.id, order.binding.id);
-  return server.session(tools.signal, async (session) => ((await roleExists(session, login)) ? {} : undefined));
+  return server.session(tools.signal, async (session) =>
+    (await findNames(session, [login])).has(login) ? {} : undefined,
+  );
 }

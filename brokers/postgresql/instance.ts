@@ -4,28 +4,22 @@ import { namesOf } from "./names.ts";
 import { type Server, sqlState } from "./server.ts";
 import { type Backend, readBackend } from "./settings.ts";
 import {
-  databaseExists,
+  addExtensions,
+  closeLogins,
+  databaseSize,
   dropDatabase,
-  dropRole,
+  dropRoles,
+  findNames,
+  grantDatabase,
+  limitDatabase,
   lockInstance,
   loginRoles,
   makeDatabase,
-  makeGroupRole,
-  shapeDatabase,
-  shapeInside,
+  makeGroupRoles,
+  shareSchema,
 } from "./sql.ts";
 
 export async function provision(server: Server, order: Order, tools: Tools): Promise<Outcome> {
-  return shape(server, order, tools);
-}
-
-/** The plan's limits and settings, and extensions that were added; extensions already there stay. */
-export async function update(server: Server, order: UpdateOrder, tools: Tools): Promise<Outcome> {
-  return shape(server, order, tools);
-}
-
-/** Both verbs want the same in the end: a database as the plan and the parameters say. */
-async function shape(server: Server, order: Order, tools: Tools): Promise<Outcome> {
   const backend = readBackend(order.plan.backend);
   const names = namesOf(order.instance.id);
   const extensions = extensionsOf(order);
@@ -34,18 +28,57 @@ async function shape(server: Server, order: Order, tools: Tools): Promise<Outcom
   try {
     await server.session(tools.signal, async (session) => {
       await lockInstance(session, order.instance.id);
-      await makeGroupRole(session, names.owner);
-      await makeGroupRole(session, names.reader);
-      await makeDatabase(session, names, backend);
-      // Extensions come first: if one cannot be had, the limits are still as they were.
-      await server.inside(names.database, tools.signal, (inside) => shapeInside(inside, names, extensions));
-      await shapeDatabase(session, names, backend, noteFor(order));
+      const there = await findNames(session, [names.database, names.owner, names.reader]);
+      await makeGroupRoles(session, names, there);
+      if (!there.has(names.database)) await makeDatabase(session, names, backend);
+      await grantDatabase(session, names);
+      await server.inside(names.database, tools.signal, async (inside) => {
+        await shareSchema(inside, names);
+        if (extensions.length > 0) await addExtensions(inside, extensions);
+      });
+      await limitDatabase(session, names, backend, noteFor(order));
     });
     return { state: "done" };
   } catch (error) {
-    return refusedByServer(order, error) ?? Promise.reject(error);
+    // Not clean: roles and a database may be there already.
+    return refusedByServer(error, tools, { clean: false }) ?? Promise.reject(error);
   }
 }
+
+/** The plan's limit and settings, and extensions that were added; extensions already there stay. */
+export async function update(server: Server, order: UpdateOrder, tools: Tools): Promise<Outcome> {
+  const backend = readBackend(order.plan.backend);
+  const names = namesOf(order.instance.id);
+  const extensions = extensionsOf(order);
+  const refusal = refuseExtensions(backend, extensions);
+  if (refusal !== undefined) return refusal;
+  let changed = false;
+  try {
+    return await server.session(tools.signal, async (session): Promise<Outcome> => {
+      await lockInstance(session, order.instance.id);
+      const there = await findNames(session, [names.database]);
+      if (!there.has(names.database)) return vanished;
+      // Extensions come first: if one cannot be had, the limits are still as they were.
+      if (extensions.length > 0) {
+        await server.inside(names.database, tools.signal, (inside) => addExtensions(inside, extensions));
+        changed = true;
+      }
+      await limitDatabase(session, names, backend, noteFor(order));
+      return { state: "done" };
+    });
+  } catch (error) {
+    return refusedByServer(error, tools, { clean: !changed, repeatable: false }) ?? Promise.reject(error);
+  }
+}
+
+/** An empty database in its place would pass for the customer's data. */
+const vanished: Outcome = {
+  state: "failed",
+  reason: "The database does not exist at the provider any more. Delete the instance, or ask the provider.",
+  clean: true,
+  usable: false,
+  repeatable: false,
+};
 
 function extensionsOf(order: Order): readonly string[] {
   const { extensions } = order.instance.parameters.reveal() as { readonly extensions?: Json };
@@ -64,20 +97,29 @@ function refuseExtensions(backend: Backend, extensions: readonly string[]): Outc
   };
 }
 
-// 0A000 feature_not_supported and 58P01 undefined_file: the extension is not installed there. 42501: our role may not.
 const refusals: ReadonlyMap<string, string> = new Map([
-  ["0A000", "The provider's server does not offer one of the extensions, or not this locale and encoding."],
+  // feature_not_supported, undefined_file: which of the two depends on the server's version.
+  ["0A000", "The provider's server does not have one of the extensions, or not this locale and encoding."],
   ["58P01", "The provider's server does not have one of the extensions installed."],
+  // invalid_schema_name: extensions live in the schema public, which the customer may have dropped.
+  ["3F000", "The database has no schema public that the extensions could go to. Create it, then try again."],
+  // invalid_parameter_value, wrong_object_type: which of the two depends on the server's version.
   ["22023", "The provider's server does not accept the plan's locale or one of its settings."],
-  ["42501", "The provider's account has too few rights for this plan. The provider has been told in the broker's log."],
+  ["42809", "The provider's server does not accept the plan's locale."],
+  // insufficient_privilege
+  ["42501", "The provider's account has too few rights for this plan. The provider finds the details in the log."],
 ]);
 
-/** The server's own "no": not clean, since roles and a database may be there already. */
-function refusedByServer(order: Order, error: unknown): Outcome | undefined {
+/** The server's own "no", if the error is one. */
+function refusedByServer(
+  error: unknown,
+  { log }: Tools,
+  hints: { readonly clean: boolean; readonly repeatable?: boolean },
+): Outcome | undefined {
   const reason = refusals.get(sqlState(error) ?? "");
-  return reason === undefined
-    ? undefined
-    : { state: "failed", reason, clean: false, repeatable: order.verb !== "update" };
+  if (reason === undefined) return undefined;
+  log.warn({ err: error }, "the server refused");
+  return { state: "failed", reason, ...hints };
 }
 
 function noteFor(order: Order): string {
@@ -89,10 +131,10 @@ export async function deprovision(server: Server, order: Order, tools: Tools): P
   const names = namesOf(order.instance.id);
   await server.session(tools.signal, async (session) => {
     await lockInstance(session, order.instance.id);
+    const logins = await loginRoles(session, names);
+    await closeLogins(session, logins);
     await dropDatabase(session, names.database);
-    for (const login of await loginRoles(session, names)) await dropRole(session, login);
-    await dropRole(session, names.reader);
-    await dropRole(session, names.owner);
+    await dropRoles(session, [...logins, names.reader, names.owner]);
   });
   return { state: "done" };
 }
@@ -100,8 +142,7 @@ export async function deprovision(server: Server, order: Order, tools: Tools): P
 export async function fetchInstance(server: Server, order: Order, tools: Tools): Promise<Made | undefined> {
   const { database } = namesOf(order.instance.id);
   return server.session(tools.signal, async (session) => {
-    if (!(await databaseExists(session, database))) return undefined;
-    const size = await session.query("SELECT pg_database_size($1::name)::float8 AS bytes", [database]);
-    return { metadata: { attributes: { sizeBytes: Number(size.rows[0]?.bytes ?? 0) } } };
+    if (!(await findNames(session, [database])).has(database)) return undefined;
+    return { metadata: { attributes: { sizeBytes: await databaseSize(session, database) } } };
   });
 }

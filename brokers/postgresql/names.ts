@@ -3,7 +3,7 @@
 /** At most 63 bytes, PostgreSQL's limit for names; ids have 26 characters. */
 export interface InstanceNames {
   readonly database: string;
-  /** Owns the database and everything in it; cannot log in. */
+  /** Owns everything in the database; cannot log in. */
   readonly owner: string;
   /** May read everything; cannot log in. */
   readonly reader: string;
@@ -11,9 +11,12 @@ export interface InstanceNames {
   readonly loginPrefix: string;
 }
 
+/** How the names of all instances' databases begin. */
+export const databasePrefix = "lotse_";
+
 export function namesOf(instanceId: string): InstanceNames {
   return {
-    database: `lotse_${instanceId}`,
+    database: `${databasePrefix}${instanceId}`,
     owner: `lotse_o_${instanceId}`,
     reader: `lotse_r_${instanceId}`,
     loginPrefix: `l_${instanceId}_`,
