@@ -97,9 +97,11 @@ export function readAccount({ values, secrets }: Settings): Account {
     readonly publicHost?: string;
     readonly publicPort?: number;
   };
-  if (given.tls === "off" && !loopback.has(given.host))
+  // What customers are told to use counts, too: they would be told to speak in plain text.
+  const far = [given.host, given.publicHost ?? given.host].find((host) => !loopback.has(host));
+  if (given.tls === "off" && far !== undefined)
     throw new Error(
-      `tls "off" is possible on the loopback address only, not for ${given.host}. Leave tls out, or name the server's CA in tls.ca.`,
+      `tls "off" is possible on the loopback address only, not for ${far}. Leave tls out, or name the server's CA in tls.ca.`,
     );
   const ca = given.tls === "off" ? undefined : given.tls?.ca;
   return {
@@ -117,8 +119,11 @@ export function readAccount({ values, secrets }: Settings): Account {
   };
 }
 
+/** Throws rather than trusting nobody, or everybody the system trusts, because of a mistyped path. */
 function readCa(ca: string): string {
-  return ca.includes("-----BEGIN") || !existsSync(ca) ? ca : readFileSync(ca, "utf8");
+  const pem = !ca.includes("-----BEGIN") && existsSync(ca) ? readFileSync(ca, "utf8") : ca;
+  if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
+  throw new Error("tls.ca is neither a certificate in PEM text nor the path of a file that holds one.");
 }
 
 export function readBackend(backend: Json): Backend {

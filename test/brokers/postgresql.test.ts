@@ -1,10 +1,12 @@
 /** The PostgreSQL adapter on a real server: the promises, and what customers and operators see. */
-import { readFileSync } from "node:fs";
+import { once } from "node:events";
+import { chmodSync, chownSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import pg from "pg";
 import t, { type Test } from "tap";
 import kind from "../../brokers/postgresql/index.ts";
 import { type Access, type Adapter, type JsonObject, Secret } from "../../src/core/adapter.ts";
+import { createAuthority } from "../support/certificates.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
 import { closedPort, losingWire, silentWire } from "../support/wire.ts";
 import { type BindingThing, keepsEveryPromise, openStage, type Stage, type Subject, type Thing } from "./promise.ts";
@@ -105,11 +107,14 @@ async function inventory(): Promise<string[]> {
   return lines;
 }
 
+/** The protocol's Query and Parse messages; what is said before a session is there takes no effect. */
+const isStatement = (data: Buffer): boolean => ["Q", "P"].includes(data.toString("latin1", 0, 1));
+
 function subjectFor(t: Test, account: Account): Subject {
   return {
     open: () => open(account),
     async losing(nth) {
-      const { port, lost } = await losingWire(t, server.port, nth);
+      const { port, lost } = await losingWire(t, server.port, nth, isStatement);
       return { adapter: await open(account, { port }), lost };
     },
     async hanging() {
@@ -467,3 +472,161 @@ for (const account of [superuser, operator]) {
     });
   });
 }
+
+t.test("what a binding returns works as it is, with any password", async (t) => {
+  const { adapter, stage, thing, database } = await shop(t, operator);
+  const password = "p@ss:w/o?r#d&%41=+ '\"\\$`{}[]|<>^~;,";
+  const binding = stage.binding(thing);
+  const order = stage.order("bind", binding);
+  const outcome = await adapter.bind?.(order, { ...stage.tools(order.token), secret: () => password });
+  const access = outcome?.state === "done" ? outcome.made?.access : undefined;
+  if (access === undefined) throw new Error("There is no access.");
+  const { credentials } = access;
+  const username = `l_${thing.id}_${binding.id}`;
+  const { host, port } = server;
+  t.match(credentials, { host, port, database, username, password, sslmode: "disable", ca: undefined });
+  t.same(access.endpoints, [{ host, ports: [String(port)], protocol: "tcp" }]);
+  const client = new pg.Client({ connectionString: String(credentials?.uri) });
+  await client.connect();
+  t.match((await client.query("SELECT current_database() AS database, session_user AS name")).rows, [
+    { database, name: username },
+  ]);
+  await client.end();
+  const jdbc = new URL(String(credentials?.jdbcUrl).replace("jdbc:", ""));
+  t.equal(jdbc.host + jdbc.pathname, `${host}:${port}/${database}`);
+  t.same(Object.fromEntries(jdbc.searchParams), { user: username, password, sslmode: "disable" });
+});
+
+t.test("customers are given the public address, also an IPv6 one", async (t) => {
+  const { stage, thing } = await shop(t, operator);
+  const adapter = await open(operator, { publicHost: "::1", publicPort: 6432 });
+  const { access } = await stage.run(adapter, "bind", stage.binding(thing));
+  t.match(access, { credentials: { host: "::1", port: 6432 }, endpoints: [{ host: "::1", ports: ["6432"] }] });
+  t.match(access?.credentials?.uri, /@\[::1\]:6432\/lotse_/);
+  t.match(access?.credentials?.jdbcUrl, /^jdbc:postgresql:\/\/\[::1\]:6432\/lotse_/);
+});
+
+t.test("plain text stays on this machine", async (t) => {
+  await t.rejects(open(operator, { host: "db.example" }), /tls "off".*loopback.*db\.example/);
+  await t.rejects(open(operator, { publicHost: "db.example" }), /tls "off".*loopback.*db\.example/);
+});
+
+t.test("with TLS, only the server that the authority vouches for is spoken to", async (t) => {
+  const authority = createAuthority("The operator's authority");
+  const stranger = createAuthority("Somebody else's authority");
+  const data = (await server.query("SHOW data_directory")).rows[0].data_directory;
+  /** The server shows this certificate to whoever connects from now on. */
+  const show = async (certificate: { readonly key: string; readonly cert: string }, ssl: "on" | "off" = "on") => {
+    const { uid, gid } = statSync(data);
+    for (const [name, content] of Object.entries(certificate)) {
+      const path = join(data, `server.${name === "cert" ? "crt" : "key"}`);
+      writeFileSync(path, content);
+      chownSync(path, uid, gid);
+      chmodSync(path, 0o600);
+    }
+    await server.query(`ALTER SYSTEM SET ssl = ${ssl}`);
+    await server.query("SELECT pg_reload_conf()");
+    // Takes effect a moment after the call; new sessions are asked until it has.
+    for (const until = Date.now() + 10_000; Date.now() < until; ) {
+      const seen = (await inside("postgres", "SHOW ssl")).rows[0].ssl;
+      if (seen === ssl) return;
+    }
+    throw new Error("The server did not change over.");
+  };
+  t.teardown(() => server.query("ALTER SYSTEM RESET ssl").then(() => server.query("SELECT pg_reload_conf()")));
+  const { stage, thing, database } = await shop(t, operator);
+  const refused = async (adapter: Adapter, because: RegExp) => {
+    const call = stage.carry(adapter, stage.order("provision", thing), thing);
+    await t.rejects(call, { cause: { message: because } });
+    t.match(await adapter.check?.(new AbortController().signal), because, "check() says the same");
+  };
+
+  await show(authority.certify("localhost", "127.0.0.1"));
+  const file = join(t.testdir({ "ca.pem": authority.ca }), "ca.pem");
+  for (const [host, ca] of [
+    ["localhost", authority.ca],
+    ["127.0.0.1", file],
+  ] as const) {
+    const adapter = await open(operator, { host, tls: { ca } });
+    t.equal(await adapter.check?.(new AbortController().signal), undefined);
+    const { access } = await stage.run(adapter, "bind", stage.binding(thing));
+    const { sslmode, ca: given, uri, jdbcUrl, ...rest } = access?.credentials ?? {};
+    t.match({ sslmode, given, host: rest.host }, { sslmode: "verify-full", given: authority.ca, host });
+    t.match([uri, jdbcUrl], [/\?sslmode=verify-full$/, /[?&]sslmode=verify-full$/]);
+    const client = new pg.Client({
+      host,
+      port: server.port,
+      database,
+      user: String(rest.username),
+      password: String(rest.password),
+      ssl: { ca: String(given) },
+    });
+    await client.connect();
+    const seen = await server.query(
+      "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE datname = $1",
+      [database],
+    );
+    t.same(seen.rows, [{ ssl: true }]);
+    await client.end();
+  }
+  await refused(await open(operator, { host: "localhost", tls: { ca: stranger.ca } }), /certificate/);
+  await refused(await open(operator, { host: "localhost", tls: {} }), /certificate/);
+  await t.rejects(open(operator, { host: "localhost", tls: { ca: "/no/such/file.pem" } }), /tls\.ca/);
+
+  await show(authority.certify("db.example"));
+  await refused(await open(operator, { host: "localhost", tls: { ca: authority.ca } }), /localhost.*altnames/);
+  await refused(await open(operator, { host: "127.0.0.1", tls: { ca: authority.ca } }), /127\.0\.0\.1/);
+  for (const host of ["localhost", "127.0.0.1"]) {
+    const renamed = await open(operator, { host, tls: { ca: authority.ca, servername: "db.example" } });
+    t.equal(await renamed.check?.(new AbortController().signal), undefined, "unless the name it should have is given");
+  }
+
+  await show(authority.certify("localhost"), "off");
+  await refused(await open(operator, { host: "localhost", tls: { ca: authority.ca } }), /does not support SSL/);
+});
+
+t.test("a call that waits for its turn, or for another call, ends when it is told to", async (t) => {
+  const { stage, thing } = await shop(t, operator);
+  const { port, reached } = await silentWire(t);
+  const narrow = await open(operator, { port, maxConnections: 1 });
+  const controller = new AbortController();
+  const call = (signal?: AbortSignal) => stage.carry(narrow, stage.order("provision", thing), thing, signal);
+  const holding = call(controller.signal);
+  await reached;
+  const waiting = new AbortController();
+  const second = call(waiting.signal);
+  waiting.abort(new Error("told to end"));
+  await t.rejects(second, { message: "told to end" });
+  controller.abort(new Error("told to end"));
+  await t.rejects(holding);
+
+  const adapter = await open(operator);
+  const locker = new pg.Client({ host: server.host, port: server.port, ...superuser, database: "postgres" });
+  await locker.connect();
+  await locker.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`lotse ${thing.id}`]);
+  const told = new AbortController();
+  const blocked = stage.carry(adapter, stage.order("provision", thing), thing, told.signal);
+  blocked.catch(() => undefined);
+  for (;;) {
+    const waits = await server.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+    if (waits.rowCount === 1) break;
+  }
+  told.abort(new Error("told to end"));
+  await t.rejects(blocked);
+  const ended = once(locker, "end");
+  await locker.end();
+  await ended;
+  await stage.run(adapter, "provision", thing);
+});
+
+t.test("check() tells if a role has too few rights, or customers could connect to other databases", async (t) => {
+  const weak: Account = { user: "weak", password: "weak" };
+  await server.query("CREATE ROLE weak LOGIN CREATEDB PASSWORD 'weak'; GRANT CONNECT ON DATABASE postgres TO weak");
+  const check = async (account: Account) => (await open(account)).check?.(new AbortController().signal);
+  t.match(await check(weak), /"weak" needs CREATEDB, CREATEROLE/);
+  await server.query("DROP OWNED BY weak; DROP ROLE weak");
+  await server.query("CREATE DATABASE payroll");
+  t.match(await check(operator), /could connect to "payroll".*REVOKE CONNECT/);
+  await server.query("DROP DATABASE payroll");
+  t.equal(await check(operator), undefined);
+});

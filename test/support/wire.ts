@@ -9,8 +9,13 @@ export interface Wire {
   readonly lost: () => boolean;
 }
 
-/** Leads to `port`, and takes the line down in place of the server's `nth` answer, which it did work for. */
-export async function losingWire(t: Test, port: number, nth: number): Promise<Wire> {
+/** Leads to `port`, and takes the line down in place of the server's answer to the `nth` question it did work for. */
+export async function losingWire(
+  t: Test,
+  port: number,
+  nth: number,
+  isQuestion: (data: Buffer) => boolean,
+): Promise<Wire> {
   let questions = 0;
   let lost = false;
   const server = createServer((client) => {
@@ -18,7 +23,7 @@ export async function losingWire(t: Test, port: number, nth: number): Promise<Wi
     let asked = 0;
     ignoreErrors(client, back);
     client.on("data", (data) => {
-      asked = ++questions;
+      if (isQuestion(data)) asked = ++questions;
       back.write(data);
     });
     back.on("data", (data) => {
