@@ -1,34 +1,9 @@
 /** Orders over OSB, on both databases, against a back end that fails when told to. */
-import t, { type Test } from "tap";
-import {
-  access,
-  asyncPlan,
-  hints,
-  largerPlan,
-  order,
-  settledState,
-  startTestBroker,
-  syncPlan,
-  type Wanted,
-} from "../support/broker.ts";
-import { postgresqlForTests } from "../support/postgresql.ts";
-import { createScripted } from "../support/scripted.ts";
+import t from "tap";
+import { access, asyncPlan, hints, largerPlan, order, settledState, syncPlan } from "../support/broker.ts";
+import { storiesOnBothDatabases } from "../support/stories.ts";
 
-const server = await postgresqlForTests(t);
-let databases = 0;
-
-const stories: readonly [
-  string,
-  (t: Test, start: (wanted?: Partial<Wanted>) => ReturnType<typeof begin>) => Promise<void>,
-][] = [];
-const story = (name: string, tell: (typeof stories)[number][1]) =>
-  void (stories as (typeof stories)[number][]).push([name, tell]);
-
-async function begin(t: Test, databaseUrl: string, wanted: Partial<Wanted>) {
-  const scripted = createScripted();
-  const broker = await startTestBroker(t, { adapter: scripted.adapter, databaseUrl, ...wanted });
-  return { ...scripted, ...broker };
-}
+const story = await storiesOnBothDatabases(t);
 
 const instance = "/service_instances/i1";
 const binding = `${instance}/service_bindings/b1`;
@@ -289,10 +264,3 @@ story("an operation that waits for its provider is taken up again when it is due
   t.equal(inventory.size, 1);
   await stop();
 });
-
-for (const database of ["SQLite", "PostgreSQL"])
-  for (const [name, tell] of stories)
-    t.test(`${name} (${database})`, async (t) => {
-      const url = database === "SQLite" ? "" : await server.emptyDatabase(`orders_${++databases}`);
-      await tell(t, (wanted = {}) => begin(t, url, wanted));
-    });
