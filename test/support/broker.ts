@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Test } from "tap";
 import { type AppLog, buildApp } from "../../src/app.ts";
-import { buildCatalog } from "../../src/catalog/build-catalog.ts";
+import { buildCatalog, type RetiredPlan } from "../../src/catalog/build-catalog.ts";
 import type { Adapter, JsonObject } from "../../src/core/adapter.ts";
 import type { Offering, Plan } from "../../src/core/model.ts";
 import { defaultSwitches, type Switches } from "../../src/core/switches.ts";
@@ -72,6 +72,8 @@ export interface TestBroker {
   readonly logged: string[];
   /** As the platform "a" unless another is named. */
   ask(method: Method, url: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  /** Replaces the catalog while the broker runs; plans of `retired` are kept for the instances that have them. */
+  offer(offerings: readonly Offering[], retired?: readonly RetiredPlan[]): void;
   stop(): Promise<void>;
 }
 
@@ -105,7 +107,8 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
   const dataDir = wanted.dataDir ?? temporaryDirectory(t);
   const open = await openStore({ databaseUrl: wanted.databaseUrl ?? "", dataDir }, openSeal(keys));
   const adapters = new Map([["scripted", wanted.adapter]]);
-  const catalog = buildCatalog(wanted.offerings ?? [offering], [], adapters);
+  let catalog = buildCatalog(wanted.offerings ?? [offering], [], adapters);
+  let catalogResponse = prepareCatalog(catalog);
   const logged: string[] = [];
   const log = collectingLog(logged);
   const newId = newIds();
@@ -138,7 +141,6 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     switches,
     patience: wanted.patience ?? { syncMs: 5000, quickMs: 2000 },
   });
-  const catalogResponse = prepareCatalog(catalog);
   const app = await buildApp({
     lifecycle,
     catalog: () => catalogResponse,
@@ -171,6 +173,10 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     open,
     logged,
     stop,
+    offer(offerings, retired = []) {
+      catalog = buildCatalog(offerings, retired, adapters);
+      catalogResponse = prepareCatalog(catalog);
+    },
     async ask(method, url, body, headers = {}) {
       const answer = await app.inject({
         method,
