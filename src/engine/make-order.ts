@@ -35,7 +35,7 @@ export function makeOrder(parts: OrderParts): Order | UpdateOrder | BindingOrder
       organization: instance.organization,
       space: instance.space,
       parameters: target?.parameters ?? instance.parameters,
-      context: instance.context,
+      context: target?.context ?? instance.context,
       facts: instance.facts,
     },
     ...(operation.requester !== undefined && { requester: operation.requester }),
