@@ -74,7 +74,9 @@ function begin(
   ask: DeprovisionAsk,
   moment: Moment,
 ): Decision {
-  const set = { state: "deprovisioning", operation: moment.token } as const;
+  // Half made is not usable, even if its removal fails.
+  const halfMade = instance.state === "provisioning" && { usable: false };
+  const set = { state: "deprovisioning", operation: moment.token, ...halfMade } as const;
   const opened = openOperation(moment, "deprovision", placement.plan, { instance }, requesterOf(ask.caller));
   const operation = halted === undefined ? opened : waitingFor(halted, opened);
   const changes: Change[] = [

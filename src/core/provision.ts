@@ -43,6 +43,9 @@ export function decideProvision(world: ProvisionWorld, ask: ProvisionAsk, moment
       return instance.operation === undefined ? tryAgain(placement, instance, ask, moment) : refused(concurrency());
     case "deprovisioning":
       return refused(concurrency());
+    case "deprovision-failed":
+      // Half removed, or never made: a platform must not be told that its order stands.
+      return instance.usable ? { say: "repeat", instance } : refused(concurrency());
     default:
       return { say: "repeat", instance };
   }

@@ -221,7 +221,7 @@ function fail(
   outcome: Extract<Outcome, { state: "failed" }>,
   moment: SettleMoment,
 ): Settled {
-  const usable = outcome.usable ?? (operation.kind !== "deprovision" || outcome !== tooLate);
+  const usable = stillUsable(operation, subject.instance, outcome);
   const set: OperationPatch = {
     state: "failed",
     description: outcome.reason,
@@ -240,6 +240,16 @@ function fail(
     ],
     moment,
   );
+}
+
+/** Whether the instance works after a failure. Failing repairs nothing, and a removal least of all. */
+function stillUsable(
+  operation: Operation,
+  instance: Instance,
+  outcome: Extract<Outcome, { state: "failed" }>,
+): boolean {
+  if (operation.kind !== "deprovision") return outcome.usable ?? instance.usable;
+  return instance.usable && (outcome.usable ?? outcome !== tooLate);
 }
 
 function unfulfilled(

@@ -238,7 +238,7 @@ export interface Row<S> {
   /** Done before the request, when the state is reached. */
   readonly first?: (s: Subject) => unknown;
   /** Checked afterwards. */
-  readonly then?: (s: Subject, answer: Answer, t: Test) => unknown;
+  readonly afterwards?: (s: Subject, answer: Answer, t: Test) => unknown;
 }
 
 /** Asks each row's question in its state, and sees that a request which begins nothing changes nothing. */
@@ -259,7 +259,7 @@ export async function answersAsTheTableSays<S extends string>(
     if (!row.begins) t.strictSame(await picture(s), before, `${name}, nothing changed`);
     if (answer.status >= 400 && answer.status !== 410)
       t.match(answer.body, { error: /^[A-Z][A-Za-z]+$/, description: /./ }, `${name}, error body`);
-    await row.then?.(s, answer, t);
+    await row.afterwards?.(s, answer, t);
     s.open();
   }
 }
