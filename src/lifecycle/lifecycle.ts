@@ -142,7 +142,9 @@ export function createLifecycle(parts: LifecycleParts): Lifecycle {
 
     async fetchBinding(platformId, instanceId, bindingId) {
       const binding = await store.readBinding(platformId, bindingId);
-      const fetchable = binding?.state === "bound" || binding?.state === "unbind-failed";
+      // A failed removal leaves what there was; where there never was access, there is nothing to fetch.
+      const left = binding?.state === "unbind-failed" && binding.access !== undefined;
+      const fetchable = binding?.state === "bound" || left;
       if (!fetchable || binding.instanceId !== instanceId)
         return { refusal: refuse(404, "NotFound", "There is no binding with this id.") };
       return { answer: answerBinding(binding, switches) };
