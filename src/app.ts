@@ -182,7 +182,9 @@ function answerError(parts: AppParts, error: unknown, request: FastifyRequest, r
     { err: describeError(error), requestId: request.id, route: request.routeOptions?.url },
     "unexpected error",
   );
-  return sendRefusal(reply, refuse(500, "InternalError"));
+  // A 500 to a poll makes some platforms give the whole operation up; 503 makes all of them ask again.
+  const poll = request.routeOptions?.url?.endsWith("/last_operation") === true;
+  return sendRefusal(reply, poll ? refuse(503, "Unavailable") : refuse(500, "InternalError"));
 }
 
 function logRequest(parts: AppParts, about: Seen | undefined, request: FastifyRequest, reply: FastifyReply): void {
