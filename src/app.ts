@@ -64,15 +64,18 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     forceCloseConnections: "idle",
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: (request) => requestIdentity(request.headers["x-broker-api-request-identity"], randomUUID),
-    frameworkErrors: (error, request, reply) => answerError(parts, error, request, reply),
+    // A path that cannot be decoded meets no hook.
+    frameworkErrors(error, request, reply) {
+      repeatIdentity(request, reply);
+      return answerError(parts, error, request, reply);
+    },
   };
   const https = parts.tls === undefined ? {} : { https: { cert: parts.tls.cert, key: parts.tls.key } };
   const app = Fastify({ ...options, ...https });
 
   app.addHook("onRequest", async (request, reply) => {
     seen.set(request, { startedAt: performance.now(), requestId: request.id });
-    if (request.headers["x-broker-api-request-identity"] === request.id)
-      reply.header("x-broker-api-request-identity", request.id);
+    repeatIdentity(request, reply);
   });
   app.addHook("onResponse", async (request, reply) => logRequest(parts, seen.get(request), request, reply));
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(parts, error, request, reply));
@@ -97,6 +100,12 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   );
   await app.register(async (admin) => addAdminRoutes(admin, parts.admin), { prefix: "/api/v1" });
   return app;
+}
+
+/** OSB: Request Identity. One that was made here is for the log only. */
+function repeatIdentity(request: FastifyRequest, reply: FastifyReply): void {
+  if (request.headers["x-broker-api-request-identity"] === request.id)
+    reply.header("x-broker-api-request-identity", request.id);
 }
 
 /** The order of these checks is what clients agree on: who, then which version, then everything else (osb.md 3.2). */
