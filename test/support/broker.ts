@@ -145,7 +145,7 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     lifecycle,
     catalog: () => catalogResponse,
     switches,
-    authenticate: (header) => (header === undefined ? "unauthenticated" : { id: header, name: header }),
+    authenticate: (header) => (header ? { id: header, name: header } : "unauthenticated"),
     admin: {
       isAdministrator: async (header) => header === "administrator",
       platforms: async () => [],
