@@ -1,6 +1,6 @@
 /** What the OSB reply says: status and body as plain data, from the operation and the thing it is about. */
 import type { Access, Json, JsonObject } from "./adapter.ts";
-import type { Binding, Instance, Operation } from "./model.ts";
+import type { Binding, Instance, Offering, Operation } from "./model.ts";
 import { type Refusal, type RefusalCode, refuse } from "./refusal.ts";
 import type { Switches } from "./switches.ts";
 
@@ -11,6 +11,9 @@ export interface Answer {
   readonly retryAfter?: number;
 }
 
+/** What an offering declares that its bindings may hold besides credentials (OSB: Service Offering Object, requires). */
+export type Requires = Offering["requires"];
+
 /** Statuses of a finished request: created now, or there before (OSB: Provisioning, Binding: Response). */
 export function answerDone(
   kind: Operation["kind"],
@@ -18,6 +21,7 @@ export function answerDone(
   binding: Binding | undefined,
   created: boolean,
   switches: Switches,
+  requires: Requires,
 ): Answer {
   switch (kind) {
     case "provision":
@@ -25,7 +29,10 @@ export function answerDone(
     case "update":
       return { status: 200, body: instanceBody(instance, switches) };
     case "bind":
-      return { status: created ? 201 : 200, body: binding === undefined ? {} : bindingBody(binding, switches) };
+      return {
+        status: created ? 201 : 200,
+        body: binding === undefined ? {} : bindingBody(binding, switches, requires),
+      };
     case "deprovision":
     case "unbind":
       return { status: 200, body: {} };
@@ -74,20 +81,33 @@ function isEmpty(value: JsonObject): boolean {
   return true;
 }
 
-/** OSB Binding response body; nulls and empty members are left out, as Cloud Controller refuses them. */
-export function bindingBody(binding: Binding, switches: Switches): JsonObject {
+/**
+ * OSB Binding response body; nulls and empty members are left out, as Cloud Controller refuses them. So is what the
+ * offering does not declare: to a platform such a binding is broken, and it would delete it.
+ */
+export function bindingBody(binding: Binding, switches: Switches, requires: Requires): JsonObject {
   const access = (binding.access?.reveal() ?? {}) as unknown as Access;
-  const expires = {
-    ...(access.expiresAt !== undefined && { expires_at: osbTime(access.expiresAt) }),
-    ...(access.renewBefore !== undefined && { renew_before: osbTime(access.renewBefore) }),
-  };
+  const drains = requires?.includes("syslog_drain") === true;
+  const routes = requires?.includes("route_forwarding") === true;
+  const mounts = requires?.includes("volume_mount") === true;
+  const expires = bindingMetadata(access);
   return {
     ...(access.credentials !== undefined && { credentials: access.credentials }),
-    ...(access.syslogDrainUrl !== undefined && { syslog_drain_url: access.syslogDrainUrl }),
-    ...(access.routeServiceUrl !== undefined && { route_service_url: access.routeServiceUrl }),
-    ...(access.volumeMounts !== undefined && { volume_mounts: access.volumeMounts }),
+    ...(drains && access.syslogDrainUrl !== undefined && { syslog_drain_url: access.syslogDrainUrl }),
+    ...(routes && access.routeServiceUrl !== undefined && { route_service_url: access.routeServiceUrl }),
+    ...(mounts && access.volumeMounts !== undefined && { volume_mounts: access.volumeMounts }),
     ...(switches.emitEndpoints && access.endpoints !== undefined && { endpoints: access.endpoints as unknown as Json }),
     ...(switches.emitMetadata && !isEmpty(expires) && { metadata: expires }),
+  };
+}
+
+/** OSB Binding Metadata Object: `renew_before` is no later than `expires_at`. */
+function bindingMetadata({ expiresAt, renewBefore }: Access): JsonObject {
+  const inTime =
+    renewBefore !== undefined && !(expiresAt !== undefined && Date.parse(renewBefore) > Date.parse(expiresAt));
+  return {
+    ...(expiresAt !== undefined && { expires_at: osbTime(expiresAt) }),
+    ...(inTime && { renew_before: osbTime(renewBefore) }),
   };
 }
 
@@ -112,8 +132,11 @@ export function answerInstance(instance: Instance, switches: Switches): Answer {
 }
 
 /** GET binding (OSB: Fetching a Service Binding). */
-export function answerBinding(binding: Binding, switches: Switches): Answer {
-  return { status: 200, body: { ...bindingBody(binding, switches), parameters: binding.parameters.reveal() } };
+export function answerBinding(binding: Binding, switches: Switches, requires: Requires): Answer {
+  return {
+    status: 200,
+    body: { ...bindingBody(binding, switches, requires), parameters: binding.parameters.reveal() },
+  };
 }
 
 /** last_operation of a known operation (OSB: Polling Last Operation; osb.md 3.10). */

@@ -5,7 +5,7 @@ import { decideGiveUp, patienceText } from "../core/give-up.ts";
 import type { Operation } from "../core/model.ts";
 import type { Rows } from "../core/patched.ts";
 import { type Refusal, refuse } from "../core/refusal.ts";
-import type { LifecycleParts } from "./parts.ts";
+import { type LifecycleParts, requiresOf } from "./parts.ts";
 
 export type Reply = { readonly answer: Answer } | { readonly refusal: Refusal };
 
@@ -48,7 +48,7 @@ function repeated(
   const { instance, binding, operation } = decision;
   if (instance === undefined) return { status: 200, body: {} };
   if (operation !== undefined) return answerPending(operation, instance, parts.switches);
-  return answerDone(kind, instance, binding, false, parts.switches);
+  return answerDone(kind, instance, binding, false, parts.switches, requiresOf(parts, instance));
 }
 
 async function run(
@@ -86,7 +86,7 @@ function within<T>(parts: LifecycleParts, promise: Promise<T>, ms: number): Prom
 function over(parts: LifecycleParts, rows: Rows): Reply {
   const { operation, instance, binding } = rows;
   if (operation.state === "failed") return { refusal: refusalOf(operation) };
-  return { answer: answerDone(operation.kind, instance, binding, true, parts.switches) };
+  return { answer: answerDone(operation.kind, instance, binding, true, parts.switches, requiresOf(parts, instance)) };
 }
 
 /** A request that must have its answer now, although the first step did not finish the operation. */

@@ -9,7 +9,7 @@ import { concurrency, refuse } from "../core/refusal.ts";
 import { decideUnbind, type UnbindAsk } from "../core/unbind.ts";
 import { decideUpdate, type UpdateAsk } from "../core/update.ts";
 import { carryOut, type Reply } from "./carry-out.ts";
-import { type LifecycleParts, momentOf } from "./parts.ts";
+import { type LifecycleParts, momentOf, requiresOf } from "./parts.ts";
 
 export interface Lifecycle {
   provision(ask: ProvisionAsk): Promise<Reply>;
@@ -147,7 +147,7 @@ export function createLifecycle(parts: LifecycleParts): Lifecycle {
       const fetchable = binding?.state === "bound" || left;
       if (!fetchable || binding.instanceId !== instanceId)
         return { refusal: refuse(404, "NotFound", "There is no binding with this id.") };
-      return { answer: answerBinding(binding, switches) };
+      return { answer: answerBinding(binding, switches, requiresOf(parts, binding)) };
     },
 
     async lastOperation(ask) {

@@ -1,7 +1,9 @@
 /** What the use cases are made of. */
 import type { Adapter } from "../core/adapter.ts";
-import type { Catalog } from "../core/catalog.ts";
+import type { Requires } from "../core/answer.ts";
+import { type Catalog, findPlan } from "../core/catalog.ts";
 import type { Moment } from "../core/decision.ts";
+import type { Instance } from "../core/model.ts";
 import type { Switches } from "../core/switches.ts";
 import type { Clock } from "../engine/clock.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -34,4 +36,9 @@ export function momentOf(parts: LifecycleParts): Moment {
     lease: parts.engine.lease(),
     switches: parts.switches,
   };
+}
+
+/** What the bindings of an instance or binding's offering may hold besides credentials. */
+export function requiresOf(parts: LifecycleParts, thing: Pick<Instance, "offeringId" | "planId">): Requires {
+  return findPlan(parts.catalog(), thing.offeringId, thing.planId)?.offering.requires;
 }

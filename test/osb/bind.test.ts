@@ -227,7 +227,8 @@ test("a binding that is made within its request is named to others only if they 
 });
 
 test("whatever a back end hands out is worded as the specification says (Binding, Body)", async (t) => {
-  const { instance } = await openWorld(t);
+  const requires = ["syslog_drain", "route_forwarding", "volume_mount"] as const;
+  const { instance } = await openWorld(t, { offerings: [{ ...offering, requires }] });
   const s = await instance("ready", syncPlan);
   s.script.bind.push(() => ({
     state: "done",
@@ -262,6 +263,36 @@ test("whatever a back end hands out is worded as the specification says (Binding
   const bare = await instance("ready", syncPlan);
   bare.script.bind.push(() => ({ state: "done" }));
   t.strictSame((await bare.bind()).body, {}, "what there is not is left out, not null");
+});
+
+test("a drain, a route or a volume is handed out only by an offering that declares it (requires)", async (t) => {
+  const access = {
+    credentials: { user: "u" },
+    syslogDrainUrl: "syslog-tls://logs.example",
+    routeServiceUrl: "https://proxy.example",
+    volumeMounts: [{ driver: "d" }],
+  };
+  for (const [requires, names] of [
+    [[], []],
+    [["syslog_drain"], ["syslog_drain_url"]],
+    [["route_forwarding"], ["route_service_url"]],
+    [["volume_mount"], ["volume_mounts"]],
+  ] as const) {
+    const { instance } = await openWorld(t, { offerings: [{ ...offering, requires }] });
+    const s = await instance("ready", syncPlan);
+    s.script.bind.push(() => ({ state: "done", made: { access } }));
+    for (const answer of [await s.bind(), await s.bind()])
+      t.strictSame(Object.keys(answer.body), ["credentials", ...names], `requires ${requires}`);
+    t.strictSame(Object.keys((await s.ask("GET", s.binding())).body), ["credentials", ...names, "parameters"]);
+  }
+});
+
+test("a binding is never to be renewed after it expires (Binding Metadata Object)", async (t) => {
+  const { instance } = await openWorld(t);
+  const s = await instance("ready", syncPlan);
+  const expiresAt = "2030-01-01T00:00:00Z";
+  s.script.bind.push(() => ({ state: "done", made: { access: { expiresAt, renewBefore: "2030-01-02T00:00:00Z" } } }));
+  t.strictSame((await s.bind()).body, { metadata: { expires_at: "2030-01-01T00:00:00.0Z" } });
 });
 
 test("every binding has credentials of its own, and revoking one leaves the others", async (t) => {
