@@ -40,7 +40,10 @@ export interface Plan {
   readonly provider: string;
   /** What the plan says to that provider's adapter. */
   readonly backend: Json;
-  /** `async`: always answered 202. `sync`: done within the request, 202 only if it takes long and the platform allows it. */
+  /**
+   * `async`: needs accepts_incomplete; answered 202, or with the result where the first step brings it at once.
+   * `sync`: done within the request, 202 only if it takes long and the platform allows it.
+   */
   readonly execution: "sync" | "async";
   /** A binding needs an app GUID (OSB RequiresApp). */
   readonly requiresApp: boolean;
