@@ -9,6 +9,9 @@ import type { Seal, SealingKey } from "../seal.ts";
 import { createStatements } from "../statement.ts";
 import type { Store } from "../store.ts";
 
+// Whoever uses the connection next is told that it broke; unheard, the event would end the process.
+const unheard = () => undefined;
+
 /** Somebody else was faster; the transaction was rolled back. */
 class Conflict extends Error {}
 
@@ -32,6 +35,7 @@ export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promi
   /** False: somebody else was faster, and nothing was written. */
   async function inTransaction(work: (client: PoolClient) => Promise<void>): Promise<boolean> {
     const client = await pool.connect();
+    client.on("error", unheard);
     let broken: Error | undefined;
     try {
       await client.query("BEGIN");
@@ -45,6 +49,7 @@ export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promi
       if (isConflict(error)) return false;
       throw error;
     } finally {
+      client.off("error", unheard);
       client.release(broken);
     }
   }
