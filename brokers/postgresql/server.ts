@@ -104,8 +104,16 @@ async function connect(client: pg.Client): Promise<void> {
   }
 }
 
+// The server notices within half a minute that the machine it was talking to is gone.
+const keepAlive = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4";
+
+/**
+ * A session holds its instance's lock until it ends; so the server ends those of a broker that was frozen or lost its
+ * power, or nobody else could ever go on. A session idles only while another one works inside the instance's database.
+ */
 function configOf(account: Account): pg.ClientConfig {
   const { host, port, user, password, tls } = account;
+  const idleMs = account.statementTimeoutMs * 2;
   return {
     host,
     port,
@@ -115,6 +123,7 @@ function configOf(account: Account): pg.ClientConfig {
     connectionTimeoutMillis: account.connectTimeoutMs,
     statement_timeout: account.statementTimeoutMs,
     query_timeout: account.statementTimeoutMs + 5_000,
+    options: `-c idle_session_timeout=${idleMs} -c idle_in_transaction_session_timeout=${idleMs} ${keepAlive}`,
     ssl: tls !== "off" && {
       rejectUnauthorized: true,
       ...(tls.ca !== undefined && { ca: tls.ca }),
