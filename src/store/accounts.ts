@@ -23,7 +23,7 @@ export interface AdminToken {
 export interface Accounts {
   list(): Promise<readonly PlatformAccount[]>;
   byUsername(username: string): Promise<readonly PlatformAccount[]>;
-  /** False if the name is taken. */
+  /** False if the name or the user name is taken. */
   add(account: PlatformAccount, hash: string, audit: AuditEntry): Promise<boolean>;
   /** The new password is valid at once, older ones until `oldUntil`. */
   rotate(platformId: string, password: NewPassword, oldUntil: Millis, audit: AuditEntry): Promise<void>;
@@ -73,8 +73,8 @@ export function createAccounts(knex: Knex): Accounts {
     list: async () => withPasswords(await knex("platforms").orderBy("id")),
     byUsername: async (username) => withPasswords(await knex("platforms").where({ username })),
     async add(account, hash, audit) {
-      if ((await knex("platforms").where({ name: account.name }).first()) !== undefined) return false;
       const { id, name, username, state, createdAt } = account;
+      if ((await knex("platforms").where({ name }).orWhere({ username }).first()) !== undefined) return false;
       await change(audit, async (transaction) => {
         await transaction("platforms").insert({ id, name, username, state, created_at: createdAt });
         await transaction("platform_passwords").insert({ id, platform_id: id, hash, created_at: createdAt });
