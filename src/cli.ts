@@ -32,21 +32,34 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     console.log(help);
     return 0;
   }
+  if (!isCommand(args)) {
+    // Not repeated: a word too many may well be a secret.
+    console.error(`lotse: this is no command, and nothing was done.\n\n${help}`);
+    return 2;
+  }
   try {
     const config = readConfig(process.env, process.cwd(), adapterKinds);
     for (const warning of config.warnings) console.error(formatProblem(warning));
     if (command === "serve") return await serve(config);
-    if (command === "catalog" && action === "check") return reportCatalog(config);
-    if (command === "platform") return await withAccounts(config, (accounts) => platform(accounts, action, name));
-    if (command === "audit" && action === "verify") return await verify(config);
+    if (command === "catalog") return reportCatalog(config);
+    if (command === "audit") return await verify(config);
+    return await withAccounts(config, (accounts) => platform(accounts, action, name));
   } catch (error) {
     console.error(
       error instanceof ConfigError ? error.message : `lotse: ${error instanceof Error ? error.message : error}`,
     );
     return 1;
   }
-  console.error(`lotse: there is no command "${args.join(" ")}".\n\n${help}`);
-  return 2;
+}
+
+const withoutName = new Set(["", "serve", "catalog check", "platform list", "audit verify"]);
+const withName = new Set(["platform add", "platform rotate", "platform disable"]);
+
+/** Exactly the words of a command: with a word more, somebody means something that would not be done. */
+function isCommand(args: readonly string[]): boolean {
+  const [, , name] = args;
+  if (withoutName.has(args.join(" "))) return true;
+  return withName.has(args.slice(0, 2).join(" ")) && args.length === 3 && name !== undefined && !name.startsWith("-");
 }
 
 async function serve(config: Config): Promise<number> {
@@ -105,19 +118,15 @@ async function withAccounts(config: Config, work: (accounts: Accounts) => Promis
 
 const oldPasswordMs = 24 * 60 * 60 * 1000;
 
-async function platform(accounts: Accounts, action: string | undefined, name: string | undefined): Promise<number> {
+async function platform(accounts: Accounts, action: string | undefined, name = ""): Promise<number> {
   const now = Date.now();
   const said = { at: now, outcome: "succeeded", actor: { by: "command line" } } as const;
   if (action === "list") {
     for (const { name: own, username, state } of await accounts.list()) console.log(`${own}\t${username}\t${state}`);
     return 0;
   }
-  if (name === undefined || !["add", "rotate", "disable"].includes(action ?? "")) {
-    console.error(`lotse: platform needs add, rotate or disable with a NAME, or list.`);
-    return 2;
-  }
-  const known = (await accounts.list()).find((account) => account.name === name);
   if (action === "add") return addPlatform(accounts, name, now);
+  const known = (await accounts.list()).find((account) => account.name === name);
   if (known === undefined) {
     console.error(`lotse: there is no platform "${name}".`);
     return 1;

@@ -1,0 +1,229 @@
+/** What an operator types, and what is answered: the real command, in processes of its own. */
+import { spawn } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import t, { type Test } from "tap";
+import { checkout, ended, lotse, reachableDirectory, serve } from "./support/command.ts";
+
+interface FirstRun {
+  readonly username: string;
+  readonly password: string;
+  readonly adminToken: string;
+}
+
+/** The status that the catalog is answered with. */
+async function knock(url: string, username: string, password: string): Promise<number> {
+  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+  const answer = await fetch(`${url}/v2/catalog`, { headers: { authorization, "X-Broker-API-Version": "2.17" } });
+  await answer.arrayBuffer();
+  return answer.status;
+}
+
+const passwordIn = (text: string): string => /^password: (\S+)$/m.exec(text)?.[1] ?? "";
+
+t.test("--help names every command, and what is no command is told so", async (t) => {
+  const { code, stdout } = await lotse(["--help"], {});
+  t.equal(code, 0);
+  for (const command of ["serve", "catalog check", "platform add", "platform list", "platform rotate", "audit verify"])
+    t.match(stdout, `lotse ${command}`);
+  const env = { LOTSE_DATA_DIR: join(reachableDirectory(t), "data") };
+  const nonsense = [["serv"], ["catalog"], ["platform", "add"], ["platform", "ad", "x"]];
+  for (const args of nonsense) t.equal((await lotse(args, env)).code, 2, args.join(" "));
+});
+
+t.test("nothing is taken from the command line that is not asked for, least of all a secret", async (t) => {
+  const env = { LOTSE_DATA_DIR: join(reachableDirectory(t), "data") };
+  const tries = [
+    ["platform", "add", "cf", "--password", "hunter2"],
+    ["platform", "add", "--password=hunter2"],
+    ["serve", "--port", "9000"],
+    ["catalog", "check", "elsewhere"],
+  ];
+  for (const args of tries) {
+    const { code, stdout, stderr } = await lotse(args, env);
+    t.equal(code, 2, args.join(" "));
+    t.notMatch(stdout + stderr, /hunter2/, "and is not repeated");
+  }
+  t.notOk(existsSync(env.LOTSE_DATA_DIR), "nothing was done");
+});
+
+t.test("with the wrong Node and none brought along, one sentence says what to do", async (t) => {
+  const directory = reachableDirectory(t);
+  mkdirSync(join(directory, "src"));
+  writeFileSync(join(directory, "package.json"), '{ "type": "module" }');
+  for (const name of ["lotse.js", "runtime.js"]) cpSync(join(checkout, "src", name), join(directory, "src", name));
+  const old = join(directory, "old.mjs");
+  const pretend = 'for (const [k, value] of [["versions", { node: "20.1.0" }], ["version", "v20.1.0"]])';
+  writeFileSync(old, `${pretend} Object.defineProperty(process, k, { value });\n`);
+  const withOld = (...args: string[]) =>
+    ended(spawn(process.execPath, ["--import", old, ...args], { stdio: ["ignore", "pipe", "pipe"] }));
+  for (const args of [["src/lotse.js", "--help"], ["src/runtime.js"]]) {
+    const { code, stderr } = await withOld(...args.map((arg) => arg.replace("src/", `${directory}/src/`)));
+    t.equal(code, 1);
+    t.match(stderr, /^Lotse runs on Node 24 or newer, and this is v20\.1\.0\. .*"npm ci".*\n$/);
+  }
+  const brought = await withOld(join(checkout, "src/lotse.js"), "--help");
+  t.equal(brought.code, 0, "the one npm brought along is found and used");
+  t.match(brought.stdout, /lotse serve/);
+});
+
+t.test("a wrong configuration keeps the broker from starting, and every mistake is told at once", async (t) => {
+  const cwd = reachableDirectory(t);
+  writeFileSync(
+    join(cwd, "lotse.yaml"),
+    [
+      "engine:",
+      "  leaseSecond: 20",
+      "http:",
+      "  bodyLimitBytes: plenty",
+      "keys:",
+      "  - { id: k1, secret: { env: SEALING_KEY } }",
+      "  - { id: k2, secret: hunter2 }",
+    ].join("\n"),
+  );
+  const { code, stderr } = await lotse(["serve"], { LOTSE_DATA_DIR: join(cwd, "data"), LOTSE_PROT: "80" }, cwd);
+  t.equal(code, 1);
+  t.same(stderr.trimEnd().split("\n"), [
+    'environment: LOTSE_PROT: means nothing to Lotse; did you mean "LOTSE_PORT"?',
+    'lotse.yaml:2: engine.leaseSecond: is not known here; did you mean "leaseSeconds"?',
+    "lotse.yaml:4: http.bodyLimitBytes: must be a whole number",
+    "lotse.yaml:6: keys[0].secret: the environment variable SEALING_KEY is not set",
+    "lotse.yaml:7: keys[1].secret: is a secret and must not stand here: write { env: NAME } or { file: path } instead",
+  ]);
+  t.notOk(existsSync(join(cwd, "data")), "nothing was made");
+});
+
+t.test("catalog check tells everything that is wrong, each with file and line", async (t) => {
+  const directory = join(reachableDirectory(t), "catalog");
+  cpSync(join(checkout, "catalog"), directory, { recursive: true });
+  const env = { LOTSE_CATALOG: directory };
+  const good = await lotse(["catalog", "check"], env);
+  t.equal(good.code, 0);
+  t.match(good.stdout, /keeps all rules/);
+
+  const file = join(directory, "postgresql.yaml");
+  const lines = readFileSync(file, "utf8").split("\n");
+  const change = (from: string, to: string): number => {
+    const index = lines.findIndex((line) => line.includes(from));
+    lines[index] = (lines[index] ?? "").replace(from, to);
+    return index + 1;
+  };
+  const expected = [
+    [change("serviceSubcategory: Relational Databases", "serviceSubcategory: Containers"), /focus: is no pair/],
+    [change("provider: it-nord", "provider: nobody"), /provider: is no organisation/],
+    [change("integrator: krz-mitte", "integrator: it-nord"), /integrator: must be the provider/],
+    [change("statement_timeout: 60s", "statement_timeout: soon"), /backend\.settings\.statement_timeout: .*pattern/],
+    [
+      change("$schema: http://json-schema.org/draft-04/schema#", "$schema: nonsense"),
+      /schemas\.create\["\$schema"\]: names no known draft/,
+    ],
+  ] as const;
+  writeFileSync(file, lines.join("\n"));
+  const bad = await lotse(["catalog", "check"], env);
+  t.equal(bad.code, 1);
+  for (const [line, words] of expected) {
+    const told = bad.stderr.split("\n").find((text) => words.test(text)) ?? "";
+    t.ok(told.startsWith(`catalog/postgresql.yaml:${line}: `), `${words}: ${told}`);
+  }
+  t.match(bad.stdout, /^\d+ rule\(s\) broken\.$/m);
+});
+
+t.test("platforms are added, rotated and disabled while the broker runs", async (t) => {
+  const data = join(reachableDirectory(t), "data");
+  const env = { LOTSE_DATA_DIR: data };
+  const broker = await serve(t, env);
+  const note = readFileSync(join(data, "first-run.json"), "utf8");
+  const first = JSON.parse(note) as FirstRun;
+  t.equal(await knock(broker.url, first.username, first.password), 200);
+  for (const name of readdirSync(data).filter((entry) => entry !== "providers"))
+    t.equal(statSync(join(data, name)).mode & 0o077, 0, `${name} is for its owner only`);
+  t.notMatch(broker.output(), first.password, "the password is in the file and not in the output");
+
+  const added = await lotse(["platform", "add", "cf-north"], env);
+  t.equal(added.code, 0);
+  const old = passwordIn(added.stdout);
+  t.match(added.stdout, /^username: cf-north\npassword: \S{43}\n$/);
+  t.equal(await knock(broker.url, "cf-north", old), 200, "valid at once");
+  const taken = await lotse(["platform", "add", "cf-north"], env);
+  t.equal(taken.code, 1);
+  t.match(taken.stderr, /there is a platform "cf-north" already/);
+  const username = await lotse(["platform", "add", first.username], env);
+  t.equal(username.code, 1);
+  t.equal(username.stderr, `lotse: there is a platform "${first.username}" already.\n`, "the user name is taken, too");
+  t.equal((await lotse(["platform", "add", "CF North"], env)).code, 2);
+
+  const rotated = await lotse(["platform", "rotate", "cf-north"], env);
+  t.equal(rotated.code, 0);
+  const fresh = passwordIn(rotated.stdout);
+  t.not(fresh, old);
+  t.equal(await knock(broker.url, "cf-north", fresh), 200, "during a rotation the new password is valid");
+  t.equal(await knock(broker.url, "cf-north", old), 200, "and the old one still is");
+  t.equal(await knock(broker.url, "cf-north", `${fresh}x`), 401);
+
+  t.equal((await lotse(["platform", "disable", "cf-north"], env)).code, 0);
+  while ((await knock(broker.url, "cf-north", fresh)) !== 401) await new Promise((next) => setTimeout(next, 50));
+  t.equal(await knock(broker.url, "cf-north", old), 401, "disabled, none of its passwords opens");
+  t.equal(await knock(broker.url, first.username, first.password), 200, "others notice nothing");
+  const list = await lotse(["platform", "list"], env);
+  t.same(list.stdout.trim().split("\n"), [`first\t${first.username}\tactive`, "cf-north\tcf-north\tdisabled"]);
+  for (const action of ["rotate", "disable"])
+    t.equal((await lotse(["platform", action, "nobody"], env)).code, 1, `${action} of an unknown platform`);
+
+  const admin = (token: string) =>
+    fetch(`${broker.url}/api/v1/audit/verification`, { headers: { authorization: token } });
+  t.equal((await admin("Bearer wrong")).status, 401);
+  t.match(await (await admin(`Bearer ${first.adminToken}`)).json(), { faults: [] });
+  t.equal(await broker.stop("SIGTERM"), 0, "SIGTERM ends it in order");
+
+  const again = await serve(t, env);
+  t.equal(readFileSync(join(data, "first-run.json"), "utf8"), note, "a second start writes no new credentials");
+  t.equal(await knock(again.url, first.username, first.password), 200, "and keeps the old ones");
+  t.equal(await knock(again.url, "cf-north", fresh), 401);
+  t.equal(await again.stop("SIGINT"), 0, "Ctrl-C ends it in order");
+  await tampering(t, data);
+});
+
+/** Changes to the database behind the broker's back, and whether `audit verify` says so. */
+async function tampering(t: Test, data: string): Promise<void> {
+  const verify = (directory: string) => lotse(["audit", "verify"], { LOTSE_DATA_DIR: directory });
+  const intact = await verify(data);
+  t.equal(intact.code, 0);
+  t.match(intact.stdout, /^\d+ entries, head [0-9a-f]{64}: the chain holds\n$/);
+  const free = ["audit_no_delete", "audit_no_change", "audit_seals_no_delete", "audit_seals_no_change"]
+    .map((name) => `DROP TRIGGER ${name};`)
+    .join(" ");
+  const cases: readonly (readonly [string, string])[] = [
+    ["a changed row", `${free} UPDATE audit SET actor = '{"by":"nobody"}' WHERE position = 2`],
+    ["a deleted row", `${free} DELETE FROM audit WHERE position = 2`],
+    [
+      "two rows in other order",
+      `${free} UPDATE audit SET position = -1 WHERE position = 2; UPDATE audit SET position = 2 WHERE position = 3;
+       UPDATE audit SET position = 3 WHERE position = -1`,
+    ],
+    ["a tail cut off", `${free} DELETE FROM audit WHERE position > 2`],
+    ["a seal made with another key", `${free} UPDATE audit_seals SET mac = hash`],
+    [
+      "a gap in the numbers",
+      `${free} UPDATE audit SET position = -position - 1 WHERE position > 2;
+       UPDATE audit SET position = -position WHERE position < 0`,
+    ],
+  ];
+  for (const [what, sql] of cases) {
+    const copy = join(reachableDirectory(t), "data");
+    mkdirSync(copy);
+    for (const name of readdirSync(data).filter((entry) => /^(lotse\.sqlite|sealing\.key)/.test(entry)))
+      cpSync(join(data, name), join(copy, name));
+    const database = new Database(join(copy, "lotse.sqlite"));
+    database.exec(sql);
+    database.close();
+    const { code, stdout, stderr } = await verify(copy);
+    t.equal(code, 1, what);
+    t.match(stdout, /THE CHAIN IS BROKEN/);
+    t.match(stderr, /position/, "and where");
+  }
+  const database = new Database(join(data, "lotse.sqlite"));
+  t.throws(() => database.exec("DELETE FROM audit"), /append-only/, "and the plain way is barred");
+  t.throws(() => database.exec("UPDATE audit SET action = 'x' WHERE position = 1"), /append-only/);
+  database.close();
+}
