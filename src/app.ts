@@ -1,5 +1,6 @@
 /** Builds the HTTP application; tests use exactly this. */
 import { randomUUID } from "node:crypto";
+import type { Socket } from "node:net";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import Fastify, {
@@ -64,6 +65,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     forceCloseConnections: "idle",
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: (request) => requestIdentity(request.headers["x-broker-api-request-identity"], randomUUID),
+    clientErrorHandler: refuseBrokenHttp,
     // A path that cannot be decoded meets no hook.
     frameworkErrors(error, request, reply) {
       repeatIdentity(request, reply);
@@ -195,6 +197,20 @@ function answerError(parts: AppParts, error: unknown, request: FastifyRequest, r
   const poll = request.routeOptions?.url?.endsWith("/last_operation") === true;
   return sendRefusal(reply, poll ? refuse(503, "Unavailable") : refuse(500, "InternalError"));
 }
+
+/** What never became a request: broken HTTP, endless headers, a sender that fell silent. Refused in the same form. */
+function refuseBrokenHttp(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const [status, words] = brokenHttp[error.code ?? ""] ?? ["400 Bad Request", "This is not HTTP as it should be."];
+  const body = JSON.stringify(refusalBody(refuse(400, "MalformedRequest", words)));
+  const head = `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close`;
+  socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${body}`);
+}
+
+const brokenHttp: Readonly<Record<string, readonly [status: string, words: string]>> = {
+  HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "Path and headers are longer than 16 KiB together."],
+  ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "The request did not arrive in time."],
+};
 
 function logRequest(parts: AppParts, about: Seen | undefined, request: FastifyRequest, reply: FastifyReply): void {
   const ms = performance.now() - (about?.startedAt ?? performance.now());
