@@ -8,7 +8,7 @@ import { checkRules } from "./catalog/check.ts";
 import { projectCatalog } from "./catalog/project.ts";
 import { readCatalog } from "./catalog/read-catalog.ts";
 import { type Config, ConfigError, type ProviderAccount } from "./config.ts";
-import type { Adapter } from "./core/adapter.ts";
+import type { Adapter, AdapterKind } from "./core/adapter.ts";
 import { createIds } from "./core/ids.ts";
 import type { Offering } from "./core/model.ts";
 import { startDemo } from "./embedded/demo.ts";
@@ -54,14 +54,23 @@ export async function openConfiguredStore(
   return { ...open, keys };
 }
 
-/** Throws a ConfigError, or whatever kept it from starting; what was opened by then is closed again. */
-export async function startBroker(config: Config, output: NodeJS.WritableStream = process.stdout): Promise<Broker> {
+type Kinds = ReadonlyMap<string, AdapterKind>;
+
+/**
+ * Throws a ConfigError, or whatever kept it from starting; what was opened by then is closed again.
+ * `kinds` are those the configuration was read with.
+ */
+export async function startBroker(
+  config: Config,
+  output: NodeJS.WritableStream = process.stdout,
+  kinds: Kinds = adapterKinds,
+): Promise<Broker> {
   const closing: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (const close of closing.splice(0).reverse()) await close();
   };
   try {
-    return await open(config, output, closing, stop);
+    return await open(config, output, kinds, closing, stop);
   } catch (error) {
     await stop();
     throw error;
@@ -71,6 +80,7 @@ export async function startBroker(config: Config, output: NodeJS.WritableStream 
 async function open(
   config: Config,
   output: NodeJS.WritableStream,
+  kinds: Kinds,
   closing: (() => Promise<unknown>)[],
   stop: () => Promise<void>,
 ): Promise<Broker> {
@@ -91,8 +101,8 @@ async function open(
   closing.push(() => store.close());
 
   const providers = config.providers ?? (await demoProviders(config, closing, (message) => log.warn({}, message)));
-  const adapters = await openAdapters(providers, closing);
-  const offerings = await readOfferings(config, providers, knex);
+  const adapters = await openAdapters(providers, kinds, closing);
+  const offerings = await readOfferings(config, providers, kinds, knex);
   const retired = await rememberPlans(knex, offerings, clock.now());
   const catalog = buildCatalog(offerings, retired, adapters);
   const catalogResponse = prepareCatalog(catalog);
@@ -193,11 +203,12 @@ async function demoProviders(
 
 async function openAdapters(
   providers: ReadonlyMap<string, ProviderAccount>,
+  kinds: Kinds,
   closing: (() => Promise<unknown>)[],
 ): Promise<ReadonlyMap<string, Adapter>> {
   const adapters = new Map<string, Adapter>();
   for (const [name, { adapter: kindName, settings }] of providers) {
-    const kind = adapterKinds.get(kindName);
+    const kind = kinds.get(kindName);
     if (kind === undefined) throw new Error(`The account "${name}" names an adapter that does not exist: ${kindName}.`);
     const adapter = await kind.open(settings);
     adapters.set(name, adapter);
@@ -209,11 +220,12 @@ async function openAdapters(
 async function readOfferings(
   config: Config,
   providers: ReadonlyMap<string, ProviderAccount>,
+  kinds: Kinds,
   knex: OpenStore["knex"],
 ): Promise<Offering[]> {
   const read = readCatalog(config.catalogDirectory);
-  const kinds = new Map([...providers].map(([name, { adapter }]) => [name, adapter]));
-  const problems = [...read.problems, ...checkRules(read, adapterKinds, kinds)];
+  const accounts = new Map([...providers].map(([name, { adapter }]) => [name, adapter]));
+  const problems = [...read.problems, ...checkRules(read, kinds, accounts)];
   if (problems.some(({ severity }) => severity === "error")) throw new ConfigError(problems);
   const files = read.offerings.map(({ offering }) => offering);
   const offerings = projectCatalog(files, read.organisations, new Set(providers.keys()));
