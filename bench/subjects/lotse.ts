@@ -105,19 +105,20 @@ function seed(config: Config, count: number): void {
     statement.run(...values);
   };
   const newId = newIds();
+  const now = Date.now(); // what ended long ago would be forgotten
   database.transaction(() => {
     for (let index = 0; index < count; index++) {
       const id = idText(seededSpace, index);
       const uid = newId();
-      insert({ insert: "instance", row: readyInstance(uid, id) });
-      insert({ insert: "operation", row: finishedProvision(uid, id) });
+      insert({ insert: "instance", row: readyInstance(uid, id, now) });
+      insert({ insert: "operation", row: finishedProvision(uid, id, now) });
     }
   })();
   database.pragma("wal_checkpoint(TRUNCATE)");
   database.close();
 }
 
-function readyInstance(uid: string, instanceId: string): Instance {
+function readyInstance(uid: string, instanceId: string, now: number): Instance {
   return {
     uid,
     platformId,
@@ -136,12 +137,12 @@ function readyInstance(uid: string, instanceId: string): Instance {
     usable: true,
     state: "ready",
     version: 2,
-    createdAt: 0,
-    updatedAt: 0,
+    createdAt: now,
+    updatedAt: now,
   };
 }
 
-function finishedProvision(instanceUid: string, instanceId: string): Operation {
+function finishedProvision(instanceUid: string, instanceId: string, now: number): Operation {
   return {
     token: instanceId,
     kind: "provision",
@@ -154,11 +155,11 @@ function finishedProvision(instanceUid: string, instanceId: string): Operation {
     requestId: instanceId,
     attempt: 1,
     failures: 0,
-    dueAt: 0,
-    deadlineAt: 0,
+    dueAt: now,
+    deadlineAt: now,
     leaseNumber: 1,
     again: false,
-    startedAt: 0,
-    finishedAt: 0,
+    startedAt: now,
+    finishedAt: now,
   };
 }
