@@ -1,6 +1,6 @@
 /** Starts the broker: reads what was configured, opens what it needs, serves; stops in reverse order. */
 import { randomBytes, randomFillSync } from "node:crypto";
-import { pino } from "pino";
+import { type DestinationStream, pino } from "pino";
 import { adapterKinds } from "../brokers/index.ts";
 import { type AppLog, buildApp } from "./app.ts";
 import { buildCatalog } from "./catalog/build-catalog.ts";
@@ -21,6 +21,7 @@ import { describeError } from "./http/log-redaction.ts";
 import { verifyPassword } from "./http/password.ts";
 import { readKeys, secretDeriver } from "./keys.ts";
 import { createLifecycle } from "./lifecycle/lifecycle.ts";
+import { openLogOutput, timestamp } from "./log-output.ts";
 import { createMetrics } from "./metrics.ts";
 import { prepareCatalog } from "./osb/catalog-response.ts";
 import { type Accounts, createAccounts } from "./store/accounts.ts";
@@ -62,7 +63,7 @@ type Kinds = ReadonlyMap<string, AdapterKind>;
  */
 export async function startBroker(
   config: Config,
-  output: NodeJS.WritableStream = process.stdout,
+  output: DestinationStream = openLogOutput(),
   kinds: Kinds = adapterKinds,
 ): Promise<Broker> {
   const closing: (() => Promise<unknown>)[] = [];
@@ -79,7 +80,7 @@ export async function startBroker(
 
 async function open(
   config: Config,
-  output: NodeJS.WritableStream,
+  output: DestinationStream,
   kinds: Kinds,
   closing: (() => Promise<unknown>)[],
   stop: () => Promise<void>,
@@ -89,7 +90,7 @@ async function open(
       level: config.log.level,
       base: null,
       serializers: { err: describeError },
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp,
     },
     output,
   );
@@ -188,6 +189,7 @@ async function open(
   closing.push(watch(revisionWatch(accounts, authenticator), 1000, log));
   closing.push(watch(() => forget(knex, config.osb.operationRetentionDays, clock.now(), log), hourMs, log));
   log.info({ url, offerings: offerings.length, database: config.database.kind }, "ready");
+  log.flush();
   return { url, dataDirectory: config.dataDirectory, offerings: catalog.offerings, stop };
 }
 

@@ -1,0 +1,34 @@
+/** Where the log goes: standard output, in batches, because a write for every line costs more than the line. */
+import { type DestinationStream, pino } from "pino";
+
+/** Written together; pino wants less than 16 KiB. */
+const batchBytes = 8 * 1024;
+/** How long a line waits on a broker with little to do, and how much a killed process may not have said. */
+const longestWaitMs = 500;
+/** A reader that stops reading costs lines, not all the memory. */
+const mostWaitingBytes = 64 * 1024 * 1024;
+
+/** What waits is written also when the process ends by itself or by an error that nobody caught. */
+export function openLogOutput(): DestinationStream {
+  return pino.destination({
+    dest: process.stdout.fd,
+    sync: false,
+    minLength: batchBytes,
+    maxLength: mostWaitingBytes,
+    periodicFlush: longestWaitMs,
+  });
+}
+
+let second = 0;
+let secondText = "";
+
+/** pino's `isoTime`, but the part that stays the same for a second is written once. */
+export function timestamp(): string {
+  const now = Date.now();
+  const ms = now % 1000;
+  if (now - ms !== second || secondText === "") {
+    second = now - ms;
+    secondText = `,"time":"${new Date(second).toISOString().slice(0, -4)}`;
+  }
+  return `${secondText}${ms < 10 ? "00" : ms < 100 ? "0" : ""}${ms}Z"`;
+}
