@@ -49,14 +49,15 @@ export interface AppLog {
   error(fields: object, message: string): void;
 }
 
-interface Seen {
-  readonly startedAt: number;
-  readonly requestId: string;
-  caller?: Caller;
+declare module "fastify" {
+  interface FastifyRequest {
+    startedAt: number;
+    /** Once it is known who asks. */
+    caller: Caller | undefined;
+  }
 }
 
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const seen = new WeakMap<FastifyRequest, Seen>();
   const options: FastifyServerOptions = {
     bodyLimit: parts.bodyLimitBytes,
     requestTimeout: parts.requestTimeoutMs,
@@ -75,11 +76,17 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const https = parts.tls === undefined ? {} : { https: { cert: parts.tls.cert, key: parts.tls.key } };
   const app = Fastify({ ...options, ...https });
 
-  app.addHook("onRequest", async (request, reply) => {
-    seen.set(request, { startedAt: performance.now(), requestId: request.id });
+  app.decorateRequest("startedAt", 0).decorateRequest("caller", undefined);
+  // Every request passes these hooks; with callbacks they cost no promises.
+  app.addHook("onRequest", (request, reply, done) => {
+    request.startedAt = performance.now();
     repeatIdentity(request, reply);
+    done();
   });
-  app.addHook("onResponse", async (request, reply) => logRequest(parts, seen.get(request), request, reply));
+  app.addHook("onResponse", (request, reply, done) => {
+    logRequest(parts, request, reply);
+    done();
+  });
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(parts, error, request, reply));
   app.setNotFoundHandler((_request, reply) => reply.code(404).send(refusalBody(refuse(404, "NotFound"))));
   readBodiesStrictly(app);
@@ -91,11 +98,18 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   );
   await app.register(
     async (osb) => {
-      osb.addHook("onRequest", async (request, reply) => {
-        const refusal = await admit(parts, request, seen);
-        if (refusal !== undefined) return sendRefusal(reply, refusal);
+      osb.addHook("onRequest", (request, reply, done) => {
+        const enter = (platform: Platform | Denial) => {
+          const refusal = admit(parts, request, platform);
+          if (refusal === undefined) done();
+          else sendRefusal(reply, refusal);
+        };
+        const platform = parts.authenticate(request.headers.authorization);
+        // Platforms seen lately are known at once, and then nobody waits for a promise.
+        if (platform instanceof Promise) platform.then(enter, done);
+        else enter(platform);
       });
-      addOsbRoutes(osb, { ...parts, callerOf: (request) => callerOf(seen, request) });
+      addOsbRoutes(osb, { ...parts, callerOf });
       refuseOtherMethods(osb);
     },
     { prefix: "/v2" },
@@ -111,18 +125,12 @@ function repeatIdentity(request: FastifyRequest, reply: FastifyReply): void {
 }
 
 /** The order of these checks is what clients agree on: who, then which version, then everything else (osb.md 3.2). */
-async function admit(
-  parts: AppParts,
-  request: FastifyRequest,
-  seen: WeakMap<FastifyRequest, Seen>,
-): Promise<Refusal | undefined> {
-  const platform = await parts.authenticate(request.headers.authorization);
+function admit(parts: AppParts, request: FastifyRequest, platform: Platform | Denial): Refusal | undefined {
   if (platform === "busy") return refuse(503, "Unavailable");
   if (platform === "unauthenticated") return refuse(401, "Unauthorized");
   const identity = readOriginatingIdentity(request.headers["x-broker-api-originating-identity"]);
-  const about = seen.get(request);
   const legible = identity !== undefined && !("problem" in identity);
-  if (about !== undefined) about.caller = { platform, requestId: request.id, ...(legible && { identity }) };
+  request.caller = { platform, requestId: request.id, ...(legible && { identity }) };
   const unspoken = checkApiVersion(request.headers["x-broker-api-version"], parts.switches);
   if (unspoken !== undefined) return unspoken;
   if (identity !== undefined && "problem" in identity) {
@@ -132,8 +140,7 @@ async function admit(
   return undefined;
 }
 
-function callerOf(seen: WeakMap<FastifyRequest, Seen>, request: FastifyRequest): Caller {
-  const caller = seen.get(request)?.caller;
+function callerOf({ caller }: FastifyRequest): Caller {
   if (caller === undefined) throw new Error("A route was reached without a caller.");
   return caller;
 }
@@ -212,8 +219,9 @@ const brokenHttp: Readonly<Record<string, readonly [status: string, words: strin
   ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "The request did not arrive in time."],
 };
 
-function logRequest(parts: AppParts, about: Seen | undefined, request: FastifyRequest, reply: FastifyReply): void {
-  const ms = performance.now() - (about?.startedAt ?? performance.now());
+function logRequest(parts: AppParts, request: FastifyRequest, reply: FastifyReply): void {
+  // A request that Fastify itself refuses, for its path, has not passed the hook that sets the time.
+  const ms = request.startedAt > 0 ? performance.now() - request.startedAt : 0;
   const route = request.routeOptions.url ?? "unknown";
   parts.metrics.request(request.method, route, reply.statusCode, ms / 1000);
   const { instance_id, binding_id } = (request.params ?? {}) as { instance_id?: string; binding_id?: string };
@@ -222,7 +230,7 @@ function logRequest(parts: AppParts, about: Seen | undefined, request: FastifyRe
     route,
     status: reply.statusCode,
     requestId: request.id,
-    platform: about?.caller?.platform.name,
+    platform: request.caller?.platform.name,
     query: request.query,
   });
   parts.log.info({ ...told, instance: instance_id, binding: binding_id, ms: Math.round(ms * 10) / 10 }, "request");
