@@ -189,7 +189,8 @@ async function open(
   closing.push(watch(revisionWatch(accounts, authenticator), 1000, log));
   closing.push(watch(() => forget(knex, config.osb.operationRetentionDays, clock.now(), log), hourMs, log));
   log.info({ url, offerings: offerings.length, database: config.database.kind }, "ready");
-  log.flush();
+  // Before anything is printed for people, so that the two do not mix.
+  await new Promise<void>((flushed) => log.flush(() => flushed()));
   return { url, dataDirectory: config.dataDirectory, offerings: catalog.offerings, stop };
 }
 
