@@ -24,7 +24,10 @@ export interface Adapter {
   unbind?(order: BindingOrder, tools: Tools): Promise<Outcome>;
   /** Goes on from `handle`: looks and, if a next step is due, takes it. Only for adapters that answer `pending`. */
   poll?(order: Order | UpdateOrder | BindingOrder, handle: Json, tools: Tools): Promise<Outcome>;
-  /** What is really there now; undefined if nothing is. Changes nothing. */
+  /**
+   * What is really there now; undefined if surely nothing is. Changes nothing, and has a second or two until its signal
+   * is aborted. The order's verb says which thing is meant, `provision` or `bind`; its token is no operation's.
+   */
   fetch?(order: Order | BindingOrder, tools: Tools): Promise<Made | undefined>;
   /** Whether the account works, without changing anything: undefined, or what is wrong and what to do. */
   check?(signal: AbortSignal): Promise<string | undefined>;

@@ -1,5 +1,5 @@
 /** What the OSB reply says: status and body as plain data, from the operation and the thing it is about. */
-import type { Access, Json, JsonObject } from "./adapter.ts";
+import type { Access, Json, JsonObject, Made } from "./adapter.ts";
 import type { Binding, Instance, Offering, Operation } from "./model.ts";
 import { type Refusal, type RefusalCode, refuse } from "./refusal.ts";
 import type { Switches } from "./switches.ts";
@@ -116,9 +116,10 @@ export function osbTime(iso: string): string {
   return new Date(iso).toISOString().replace(/\.(\d)\d\dZ$/, ".$1Z");
 }
 
-/** GET instance (OSB: Fetching a Service Instance). */
-export function answerInstance(instance: Instance, switches: Switches): Answer {
+/** GET instance (OSB: Fetching a Service Instance). `seen` is what its provider said just now, if it did. */
+export function answerInstance(instance: Instance, switches: Switches, seen?: Made): Answer {
   const { maintenanceVersion } = instance;
+  const attributes = { ...instance.attributes, ...seen?.metadata?.attributes };
   return {
     status: 200,
     body: {
@@ -126,7 +127,7 @@ export function answerInstance(instance: Instance, switches: Switches): Answer {
       plan_id: instance.planId,
       parameters: instance.parameters.reveal(),
       ...(maintenanceVersion !== undefined && { maintenance_info: { version: maintenanceVersion } }),
-      ...instanceBody(instance, switches),
+      ...instanceBody({ ...instance, attributes }, switches),
     },
   };
 }

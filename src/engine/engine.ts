@@ -1,6 +1,7 @@
 /** Carries out all operations, quick or slow, here or taken over from a process that died. */
-import type { Lease, Operation } from "../core/model.ts";
+import type { Instance, Lease, Operation } from "../core/model.ts";
 import type { Rows } from "../core/patched.ts";
+import { createFetch, type Seen } from "./fetch.ts";
 import { defaultEngineSettings, type EngineParts } from "./parts.ts";
 import { runStep } from "./run.ts";
 import { createSlots } from "./slots.ts";
@@ -18,6 +19,8 @@ export interface Engine {
   begin(rows: Rows): Promise<Rows | undefined>;
   /** Resolves with the operation once it is finished, whoever finishes it; undefined when `ms` have passed. */
   finished(token: string, ms: number): Promise<Operation | undefined>;
+  /** What the instance's provider says is there now; waits for it only briefly, and changes nothing. */
+  fetch(instance: Instance): Promise<Seen>;
   /** Ends the running step of an operation that was cancelled. */
   cancel(token: string): void;
   /** Looks for due work now, not only at the next regular look. */
@@ -222,6 +225,7 @@ export function createEngine(parts: EngineParts): Engine {
     lease,
     begin: (rows) => carry(rows.operation, rows),
     finished,
+    fetch: createFetch(parts),
     cancel: (token) => running.get(token)?.controller.abort(new Error("The operation was cancelled.")),
     wake: look,
     busy: () => running.size,

@@ -30,13 +30,9 @@ export function makeOrder(parts: OrderParts): Order | UpdateOrder | BindingOrder
       ...(maintenanceVersion !== undefined && { maintenanceVersion }),
     },
     instance: {
-      id: instance.uid,
-      platformInstanceId: instance.instanceId,
-      organization: instance.organization,
-      space: instance.space,
+      ...instancePart(instance),
       parameters: target?.parameters ?? instance.parameters,
       context: target?.context ?? instance.context,
-      facts: instance.facts,
     },
     ...(operation.requester !== undefined && { requester: operation.requester }),
     ...(interrupted !== undefined && {
@@ -49,6 +45,31 @@ export function makeOrder(parts: OrderParts): Order | UpdateOrder | BindingOrder
   if (target !== undefined)
     return { ...order, before: { planId: before.id, backend: before.backend, parameters: instance.parameters } };
   return binding === undefined ? order : { ...order, binding: bindingPart(binding) };
+}
+
+/** An order to look and nothing more: no operation stands behind it, so nothing carries its token. */
+export function makeFetchOrder(instance: Instance, plan: Plan, token: string, deadline: Date): Order {
+  const { maintenanceVersion } = instance;
+  return {
+    verb: "provision",
+    token,
+    attempt: 1,
+    deadline,
+    plan: { id: plan.id, backend: plan.backend, ...(maintenanceVersion !== undefined && { maintenanceVersion }) },
+    instance: instancePart(instance),
+  };
+}
+
+function instancePart(instance: Instance): Order["instance"] {
+  return {
+    id: instance.uid,
+    platformInstanceId: instance.instanceId,
+    organization: instance.organization,
+    space: instance.space,
+    parameters: instance.parameters,
+    context: instance.context,
+    facts: instance.facts,
+  };
 }
 
 function bindingPart(binding: Binding): BindingOrder["binding"] {

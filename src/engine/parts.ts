@@ -27,6 +27,8 @@ export interface EngineSettings {
   readonly stepTimeoutMs: number;
   readonly pollMs: number;
   readonly stopGraceMs: number;
+  /** How long a provider is waited for when somebody only wants to see what is there; 2 s if absent. */
+  readonly fetchMs?: number;
   readonly slotsOf: (provider: string) => number;
   readonly backoff: Backoff;
 }

@@ -1,5 +1,5 @@
 /** Carries one operation from its lease to the end of a step: look, call, settle, save. */
-import type { Adapter, Verb } from "../core/adapter.ts";
+import type { Tools, Verb } from "../core/adapter.ts";
 import type { Change } from "../core/change.ts";
 import { decideCancelled, decideTooLate } from "../core/late.ts";
 import type { Binding, Instance, Operation } from "../core/model.ts";
@@ -97,17 +97,18 @@ async function call(parts: EngineParts, world: World, signal: AbortSignal): Prom
     ...(binding !== undefined && { binding }),
     ...(world.interrupted !== undefined && { interrupted: world.interrupted }),
   });
+  const { token, provider } = operation;
   return bounded(parts, signal, (bound) =>
-    step(adapter, order, operation.handle?.reveal(), toolsFor(parts, operation, bound)),
+    step(adapter, order, operation.handle?.reveal(), toolsFor(parts, { token, provider }, bound)),
   );
 }
 
-function toolsFor(parts: EngineParts, operation: Operation, signal: AbortSignal): Parameters<Adapter["provision"]>[1] {
-  const about = { token: operation.token, provider: operation.provider };
+/** What a call gets from the broker; `about` goes into each of its log lines. */
+export function toolsFor(parts: EngineParts, about: Pick<Operation, "token" | "provider">, signal: AbortSignal): Tools {
   return {
     signal,
     now: () => new Date(parts.clock.now()),
-    secret: (purpose) => parts.deriveSecret(operation.token, purpose),
+    secret: (purpose) => parts.deriveSecret(about.token, purpose),
     log: {
       info: (fields, message) => parts.log.info({ ...about, ...fields }, message),
       warn: (fields, message) => parts.log.warn({ ...about, ...fields }, message),

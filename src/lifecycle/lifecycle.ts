@@ -130,8 +130,11 @@ export function createLifecycle(parts: LifecycleParts): Lifecycle {
       const instance = await store.readInstance(platformId, instanceId);
       switch (instance?.state) {
         case "ready":
-        case "deprovision-failed":
-          return { answer: answerInstance(instance, switches) };
+        case "deprovision-failed": {
+          // Whatever the provider says or does not say, what is on record is answered: not seen is not gone.
+          const seen = switches.emitMetadata ? await parts.engine.fetch(instance) : undefined;
+          return { answer: answerInstance(instance, switches, seen?.state === "there" ? seen.made : undefined) };
+        }
         case "updating":
         case "deprovisioning":
           return { refusal: concurrency() };

@@ -92,6 +92,7 @@ export interface Wanted {
   readonly offerings?: readonly Offering[];
   readonly patience?: { readonly syncMs: number; readonly quickMs: number };
   readonly leaseMs?: number;
+  readonly fetchMs?: number;
 }
 
 const keys = [{ id: "test", key: Buffer.alloc(32, 7) }];
@@ -127,6 +128,7 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
       stepTimeoutMs: 5000,
       pollMs: 20,
       stopGraceMs: 200,
+      ...(wanted.fetchMs !== undefined && { fetchMs: wanted.fetchMs }),
       slotsOf: () => 64,
       backoff: { firstMs: 10, maxMs: 50 },
     },
