@@ -331,15 +331,15 @@ for (const account of [superuser, operator]) {
       const client = clientFor(leaving.access);
       await client.connect();
       await client.query("SET ROLE NONE");
+      await client.query("CREATE TABLE own (id int); CREATE SCHEMA own; GRANT USAGE ON SCHEMA own TO PUBLIC");
       await client.query("BEGIN");
-      await client.query("CREATE TABLE half (id int)").catch(() => undefined);
-      await client.query("CREATE TEMPORARY TABLE scratch (id int)").catch(() => undefined);
+      await client.query("CREATE TABLE half (id int); CREATE TEMPORARY TABLE scratch (id int)");
       const ended = new Promise((resolve) => client.once("end", resolve));
       await unbind(leaving.binding);
       await ended;
       t.notOk(await works(leaving.access), "the old password is refused");
       t.equal((await say(staying.access, "SELECT count(*)::int AS n FROM kept")).rows[0].n, 1);
-      await say(staying.access, "DROP TABLE kept");
+      await say(staying.access, "DROP TABLE kept; ALTER TABLE own ADD COLUMN more int; DROP SCHEMA own");
       const roles = await server.query("SELECT 1 FROM pg_roles WHERE rolname = $1", [
         credentialsOf(leaving.access).username,
       ]);
@@ -397,6 +397,34 @@ for (const account of [superuser, operator]) {
       const binding = stage.binding(thing);
       t.match(await stage.carry(adapter, stage.order("bind", binding), binding), { state: "failed", clean: true });
       t.notOk((await inventory()).some((line) => line.includes(`database ${database}`)));
+    });
+
+    await t.test(
+      "a customer who uses all its connections can still be unbound and moved to a larger plan",
+      async (t) => {
+        const small = { ...backend, connectionLimit: 1 };
+        const { adapter, stage, thing, bind, unbind } = await shop(t, account, {}, { backend: small });
+        const [first, second] = [await bind(), await bind()];
+        await as(first.access, async () => {
+          await unbind(second.binding);
+          const after = { ...thing, backend: largerBackend };
+          await stage.run(adapter, "update", after);
+          await say(first.access, "SELECT 1");
+        });
+      },
+    );
+
+    await t.test("a customer who dropped the schema public is told so when an extension needs it", async (t) => {
+      const { adapter, stage, thing, bind } = await shop(t, account);
+      const { access } = await bind();
+      await say(access, "DROP SCHEMA public; CREATE SCHEMA app");
+      await stage.run(adapter, "update", { ...thing, backend: largerBackend });
+      const wanting = { ...thing, parameters: { extensions: ["citext"] } };
+      const update = () => stage.carry(adapter, stage.order("update", wanting), wanting);
+      t.match(await update(), { state: "failed", clean: true, reason: /schema public/ });
+      await say(access, "CREATE SCHEMA public");
+      t.match(await update(), { state: "done" });
+      t.ok(await works((await bind()).access));
     });
 
     await t.test("removing an instance that is in use leaves nothing of it", async (t) => {
@@ -617,6 +645,24 @@ t.test("a call that waits for its turn, or for another call, ends when it is tol
   await locker.end();
   await ended;
   await stage.run(adapter, "provision", thing);
+});
+
+t.test("many orders at once do not get in each other's way", async (t) => {
+  const adapter = await open(operator, { maxConnections: 6 });
+  const stage = openStage(subjectFor(t, operator));
+  const before = await inventory();
+  const things = Array.from({ length: 8 }, () => stage.instance({ extensions: ["citext"] }));
+  await Promise.all(
+    things.map(async (thing) => {
+      await stage.run(adapter, "provision", thing);
+      const bindings = [stage.binding(thing), stage.binding(thing, { access: "read-only" })];
+      const made = await Promise.all(bindings.map((binding) => stage.run(adapter, "bind", binding)));
+      for (const { access } of made) t.ok(access !== undefined && (await works(access)));
+      await Promise.all(bindings.map((binding) => stage.run(adapter, "unbind", binding)));
+      await stage.run(adapter, "deprovision", thing);
+    }),
+  );
+  t.same(await inventory(), before);
 });
 
 t.test("check() tells if a role has too few rights, or customers could connect to other databases", async (t) => {
