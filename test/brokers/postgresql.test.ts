@@ -331,7 +331,7 @@ for (const account of [superuser, operator]) {
       const client = clientFor(leaving.access);
       await client.connect();
       await client.query("SET ROLE NONE");
-      await client.query("CREATE TABLE own (id int); CREATE SCHEMA own; GRANT USAGE ON SCHEMA own TO PUBLIC");
+      await client.query("CREATE TABLE own (id int); CREATE SCHEMA own; SELECT lo_create(0)");
       await client.query("BEGIN");
       await client.query("CREATE TABLE half (id int); CREATE TEMPORARY TABLE scratch (id int)");
       const ended = new Promise((resolve) => client.once("end", resolve));
