@@ -10,6 +10,7 @@ export { Secret } from "./secret.ts";
  *
  * A thrown error is the outcome "unknown": the engine repeats the call, with the same token, until the deadline.
  * Every verb may be called again with the same token, also while a frozen earlier call is still under way.
+ * `test/brokers/promise.ts` tries every promise made here; a new adapter's test brings its back end to it.
  */
 export interface Adapter {
   /** Makes the instance. Called again with the same token: find what that token made, never make a second. */
