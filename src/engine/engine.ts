@@ -155,8 +155,10 @@ export function createEngine(parts: EngineParts): Engine {
     try {
       const now = clock.now();
       if (running.size > 0) {
-        const held = new Set(await store.extendLeases(owner, now, now + settings.leaseMs));
-        for (const [token, { controller }] of running)
+        // Only what runs here: of an order whose writing failed halfway nobody knows, and its lease must run out.
+        const asked = new Map(running);
+        const held = new Set(await store.extendLeases(owner, [...asked.keys()], now, now + settings.leaseMs));
+        for (const [token, { controller }] of asked)
           if (!held.has(token)) controller.abort(new Error("The operation was cancelled or its lease was lost."));
       }
     } catch (error) {

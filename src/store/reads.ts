@@ -21,7 +21,8 @@ export const reads = {
     WHERE token = ? AND state = 'open' AND (lease_until IS NULL OR lease_until <= ?)
     AND NOT EXISTS (SELECT 1 FROM operations other WHERE other.token = operations.interrupts AND other.lease_until > ?)
     RETURNING *`,
-  extend: "UPDATE operations SET lease_until = ? WHERE lease_owner = ? AND lease_until > ? RETURNING token, state",
+  extend: `UPDATE operations SET lease_until = ? WHERE lease_owner = ? AND lease_until > ?
+    AND token IN (SELECT value FROM json_each(?)) RETURNING token, state`,
   release: "UPDATE operations SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = ?",
 } as const;
 

@@ -34,8 +34,8 @@ export interface Store {
   claim(token: string, lease: Lease, now: Millis): Promise<Operation | undefined>;
   /** Open operations that are due and unleased (or whose lease ran out), the longest due first. */
   readDue(now: Millis, limit: number): Eventually<readonly DueOperation[]>;
-  /** Prolongs all leases of the owner that have not run out; returns the tokens of those that are still open. */
-  extendLeases(owner: string, now: Millis, until: Millis): Promise<readonly string[]>;
+  /** Prolongs the owner's leases on these operations that have not run out; returns the tokens of those still open. */
+  extendLeases(owner: string, tokens: readonly string[], now: Millis, until: Millis): Promise<readonly string[]>;
   /** Gives all leases of the owner back, so that another process goes on at once. */
   releaseLeases(owner: string): Promise<void>;
 

@@ -75,7 +75,8 @@ export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promi
       decoders.operation((await query("claim", [lease.owner, lease.until, token, now, now]))[0]),
     readDue: async (now, limit) =>
       (await query("due", [now, now, limit])) as unknown as { token: string; provider: string }[],
-    extendLeases: async (owner, now, until) => openTokens(await query("extend", [until, owner, now])),
+    extendLeases: async (owner, tokens, now, until) =>
+      openTokens(await query("extend", [until, owner, now, JSON.stringify(tokens)])),
     async releaseLeases(owner) {
       await query("release", [owner]);
     },
@@ -117,7 +118,8 @@ async function sealAudit(client: PoolClient, key: SealingKey, now: Millis): Prom
 const texts = Object.fromEntries(
   Object.entries(reads).map(([name, text]) => {
     let index = 0;
-    return [name, text.replace(/\?/g, () => `$${++index}`)];
+    const ours = text.replace("SELECT value FROM json_each(?)", "SELECT json_array_elements_text(?)");
+    return [name, ours.replace(/\?/g, () => `$${++index}`)];
   }),
 ) as { readonly [K in keyof typeof reads]: string };
 

@@ -75,7 +75,8 @@ export function createSqliteStore(database: Database, seal: Seal, close: () => P
     claim: (token, lease, now) =>
       writer.write(() => decoders.operation(statements.claim.get(lease.owner, lease.until, token, now, now))),
     readDue: (now, limit) => statements.due.all(now, now, limit) as unknown as { token: string; provider: string }[],
-    extendLeases: (owner, now, until) => writer.write(() => openTokens(statements.extend.all(until, owner, now))),
+    extendLeases: (owner, tokens, now, until) =>
+      writer.write(() => openTokens(statements.extend.all(until, owner, now, JSON.stringify(tokens)))),
     async releaseLeases(owner) {
       await writer.write(() => statements.release.run(owner));
     },
