@@ -31,13 +31,15 @@ export const bindingOf = (instanceId: string): string => `${instanceId}-binding`
 const pauseMs = 200;
 
 export function createPlatform({ broker, patience = async () => {}, waits }: PlatformParts): Platform {
+  const moved = new Set<string>();
+
   function send(wish: Wish, instanceId: string): Promise<Answer> {
     const instance = `/service_instances/${instanceId}`;
     const binding = `${instance}/service_bindings/${bindingOf(instanceId)}`;
     const incomplete = `accepts_incomplete=${waits(instanceId)}`;
-    const named = `${incomplete}&service_id=${offeringId}&plan_id=`;
-    const ids = { service_id: offeringId, plan_id: smallPlan };
-    const moved = { service_id: offeringId, plan_id: largerPlan };
+    const plan_id = wish === "update" || moved.has(instanceId) ? largerPlan : smallPlan;
+    const ids = { service_id: offeringId, plan_id };
+    const named = `${incomplete}&service_id=${offeringId}&plan_id=${plan_id}`;
     switch (wish) {
       case "provision": {
         const where = { organization_guid: "org", space_guid: "space" };
@@ -45,15 +47,15 @@ export function createPlatform({ broker, patience = async () => {}, waits }: Pla
       }
       case "update":
         return broker().ask("PATCH", `${instance}?${incomplete}`, {
-          ...moved,
+          ...ids,
           parameters: { extensions: ["pg_trgm"] },
         });
       case "bind":
-        return broker().ask("PUT", `${binding}?${incomplete}`, moved);
+        return broker().ask("PUT", `${binding}?${incomplete}`, ids);
       case "unbind":
-        return broker().ask("DELETE", `${binding}?${named}${largerPlan}`);
+        return broker().ask("DELETE", `${binding}?${named}`);
       case "deprovision":
-        return broker().ask("DELETE", `${instance}?${named}${largerPlan}`);
+        return broker().ask("DELETE", `${instance}?${named}`);
     }
   }
 
@@ -70,17 +72,23 @@ export function createPlatform({ broker, patience = async () => {}, waits }: Pla
     }
   }
 
+  async function untilOver(wish: Wish, instanceId: string): Promise<Answer> {
+    for (;;) {
+      const answer = await send(wish, instanceId).catch(() => undefined);
+      if (answer !== undefined && isFinal(answer)) return answer;
+      await patience();
+      if (answer?.status === 202) return follow(wish, instanceId, answer.body.operation);
+      await wait(pauseMs);
+    }
+  }
+
   return {
     send,
     follow,
     async insist(wish, instanceId) {
-      for (;;) {
-        const answer = await send(wish, instanceId).catch(() => undefined);
-        if (answer !== undefined && isFinal(answer)) return answer;
-        await patience();
-        if (answer?.status === 202) return follow(wish, instanceId, answer.body.operation);
-        await wait(pauseMs);
-      }
+      const answer = await untilOver(wish, instanceId);
+      if (wish === "update") moved.add(instanceId);
+      return answer;
     },
     fetchInstance: (instanceId) => broker().ask("GET", `/service_instances/${instanceId}`),
     fetchBinding: (instanceId) =>
