@@ -64,7 +64,12 @@ export type Change =
   | {
       readonly update: "operation";
       readonly token: string;
-      readonly only: { readonly state?: "open"; readonly leaseNumber?: number; readonly again?: boolean };
+      readonly only: {
+        readonly state?: "open";
+        readonly leaseNumber?: number;
+        readonly again?: boolean;
+        readonly purpose?: Operation["purpose"];
+      };
       readonly set: OperationPatch;
     }
   | { readonly insert: "audit"; readonly row: AuditEntry };

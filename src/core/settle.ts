@@ -102,9 +102,13 @@ function leaveOpen(operation: Operation, dueAt: Millis, changes: readonly Change
   return { changes: [guarded(operation, patch), ...changes], finished: false, keepsLease: false, dueAt };
 }
 
-/** Every write of a step is turned away if the lease went to somebody else or the operation was cancelled. */
+/**
+ * Every write of a step is turned away if the lease went to somebody else, the operation was cancelled, or a platform
+ * made our own clean-up its operation: then what it settles to has changed.
+ */
 function guarded(operation: Operation, set: OperationPatch): Change {
-  const only = { state: "open", leaseNumber: operation.leaseNumber, again: operation.again } as const;
+  const { leaseNumber, again, purpose } = operation;
+  const only = { state: "open", leaseNumber, again, purpose } as const;
   return { update: "operation", token: operation.token, only, set };
 }
 
