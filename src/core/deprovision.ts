@@ -132,7 +132,10 @@ export function halt(halted: Operation | undefined, description: string, moment:
   ];
 }
 
-/** Our own clean-up of a failed provision is already doing what is asked: it becomes the platform's operation. */
+/**
+ * Our own clean-up of a failed provision is already doing what is asked: it becomes the platform's operation. It stays
+ * with the worker that may be at it just now, so it is handed on without that one's lease.
+ */
 function adopt(
   instance: Instance,
   cleanup: Operation,
@@ -142,9 +145,10 @@ function adopt(
 ): Decision {
   if (!mayAnswerPending(placement.plan, ask.acceptsIncomplete)) return refused(concurrency());
   const set = { state: "deprovisioning" } as const;
+  const { lease: _lease, ...adopted } = cleanup;
   return {
     say: "begin",
-    operation: { ...cleanup, purpose: "request" },
+    operation: { ...adopted, purpose: "request" },
     instance: { ...instance, ...set, version: instance.version + 1 },
     changes: [
       { update: "instance", uid: instance.uid, version: instance.version, set, at: moment.now },

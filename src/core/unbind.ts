@@ -80,7 +80,7 @@ function begin(
   };
 }
 
-/** Our own clean-up of a failed bind is already doing what is asked: it becomes the platform's operation. */
+/** Our own clean-up of a failed bind is already doing what is asked: it becomes the platform's operation, as it is there. */
 function adopt(
   placement: Placement,
   instance: Instance,
@@ -91,9 +91,10 @@ function adopt(
 ): Decision {
   if (!mayAnswerPending(placement.plan, ask.acceptsIncomplete)) return refused(concurrency());
   const set = { state: "unbinding" } as const;
+  const { lease: _lease, ...adopted } = cleanup;
   return {
     say: "begin",
-    operation: { ...cleanup, purpose: "request" },
+    operation: { ...adopted, purpose: "request" },
     instance,
     binding: { ...binding, ...set, version: binding.version + 1 },
     changes: [

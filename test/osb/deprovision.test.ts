@@ -136,6 +136,34 @@ test("a deletion that must be done at once halts the order too, and is done when
   t.equal((await begun).status >= 200, true);
 });
 
+test("a deletion takes over the broker's own clean-up and does nothing twice", async (t) => {
+  const { instance, withBinding } = await openWorld(t);
+  const s = await instance("nothing");
+  const gate = createGate(s.succeed);
+  s.script.provision.push(() => ({ state: "failed", reason: "Half made.", clean: false }));
+  s.script.deprovision.push(gate.act);
+  await s.put();
+  await gate.entered;
+  const removal = await s.remove();
+  t.equal(removal.status, 202);
+  gate.open();
+  await s.end(String(removal.body.operation));
+  await gone(s, removal, t);
+  t.equal(s.calls.filter((call) => call.startsWith("deprovision")).length, 1);
+  const b = await withBinding("nothing");
+  const held = createGate(b.succeed);
+  b.script.bind.push(() => ({ state: "failed", reason: "Half made.", clean: false }));
+  b.script.unbind.push(held.act);
+  await b.bind();
+  await held.entered;
+  const unbound = await b.unbind();
+  t.equal(unbound.status, 202);
+  held.open();
+  await b.end(String(unbound.body.operation));
+  t.equal((await b.bindingRow())?.state, "deleted");
+  t.equal(b.calls.filter((call) => call.startsWith("unbind")).length, 1);
+});
+
 test("a deletion that fails says whether the instance still works, and may be asked for again (instance_usable)", async (t) => {
   const { instance } = await openWorld(t);
   for (const usable of [true, false]) {
