@@ -1,5 +1,6 @@
 /** Builds the HTTP application; tests use exactly this. */
 import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
@@ -18,11 +19,12 @@ import type { Switches } from "./core/switches.ts";
 import type { Denial } from "./http/basic-auth.ts";
 import { Refused, refusalFor } from "./http/errors.ts";
 import { addHealthRoutes } from "./http/health.ts";
-import { describeError, describeRequest } from "./http/log-redaction.ts";
+import { describeError, describeRequest, type SeenRequest } from "./http/log-redaction.ts";
 import { readJsonObject } from "./http/read-json.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import type { Metrics } from "./metrics.ts";
 import { checkApiVersion } from "./osb/api-version.ts";
+import { answerCatalog, type CatalogSeen } from "./osb/catalog-first.ts";
 import type { CatalogResponse } from "./osb/catalog-response.ts";
 import { readOriginatingIdentity } from "./osb/originating-identity.ts";
 import { requestIdentity } from "./osb/request-identity.ts";
@@ -65,7 +67,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: 16_000 },
     forceCloseConnections: "idle",
     logController: new LogController({ disableRequestLogging: true }),
-    genReqId: (request) => requestIdentity(request.headers["x-broker-api-request-identity"], randomUUID),
+    genReqId: requestIdOf,
     clientErrorHandler: refuseBrokenHttp,
     // A path that cannot be decoded meets no hook.
     frameworkErrors(error, request, reply) {
@@ -115,6 +117,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     { prefix: "/v2" },
   );
   await app.register(async (admin) => addAdminRoutes(admin, parts.admin), { prefix: "/api/v1" });
+  answerCatalogFirst(app, parts);
   return app;
 }
 
@@ -122,6 +125,26 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
 function repeatIdentity(request: FastifyRequest, reply: FastifyReply): void {
   if (request.headers["x-broker-api-request-identity"] === request.id)
     reply.header("x-broker-api-request-identity", request.id);
+}
+
+const requestIdOf = (request: IncomingMessage): string =>
+  requestIdentity(request.headers["x-broker-api-request-identity"], randomUUID);
+
+/** Stands before the router, until the application closes: then the router says so to whoever still asks. */
+function answerCatalogFirst(app: FastifyInstance, parts: AppParts): void {
+  const answered = ({ platform, status, requestId, ms }: CatalogSeen) =>
+    logAnswer(parts, { method: "GET", route: "/v2/catalog", status, requestId, platform, ms });
+  const first = { ...parts, requestIdOf, answered };
+  const routed = app.server.listeners("request") as ((request: IncomingMessage, response: ServerResponse) => void)[];
+  let closing = false;
+  app.addHook("preClose", (done) => {
+    closing = true;
+    done();
+  });
+  app.server.removeAllListeners("request");
+  app.server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    if (closing || !answerCatalog(first, request, response)) for (const route of routed) route(request, response);
+  });
 }
 
 /** The order of these checks is what clients agree on: who, then which version, then everything else (osb.md 3.2). */
@@ -222,18 +245,33 @@ const brokenHttp: Readonly<Record<string, readonly [status: string, words: strin
 function logRequest(parts: AppParts, request: FastifyRequest, reply: FastifyReply): void {
   // A request that Fastify itself refuses, for its path, has not passed the hook that sets the time.
   const ms = request.startedAt > 0 ? performance.now() - request.startedAt : 0;
-  const route = request.routeOptions.url ?? "unknown";
-  parts.metrics.request(request.method, route, reply.statusCode, ms / 1000);
   const { instance_id, binding_id } = (request.params ?? {}) as { instance_id?: string; binding_id?: string };
-  const told = describeRequest({
+  logAnswer(parts, {
     method: request.method,
-    route,
+    route: request.routeOptions.url ?? "unknown",
     status: reply.statusCode,
     requestId: request.id,
     platform: request.caller?.platform.name,
     query: request.query,
+    instance: instance_id,
+    binding: binding_id,
+    ms,
   });
-  parts.log.info({ ...told, instance: instance_id, binding: binding_id, ms: Math.round(ms * 10) / 10 }, "request");
+}
+
+interface Answered extends SeenRequest {
+  readonly method: string;
+  readonly route: string;
+  readonly status: number;
+  readonly instance?: string | undefined;
+  readonly binding?: string | undefined;
+  readonly ms: number;
+}
+
+function logAnswer(parts: AppParts, answered: Answered): void {
+  const { method, route, status, instance, binding, ms } = answered;
+  parts.metrics.request(method, route, status, ms / 1000);
+  parts.log.info({ ...describeRequest(answered), instance, binding, ms: Math.round(ms * 10) / 10 }, "request");
 }
 
 async function addDocuments(app: FastifyInstance): Promise<void> {

@@ -18,14 +18,14 @@ export function checkApiVersion(
   { minApiVersion, missingVersionStatus }: VersionSwitches,
 ): Refusal | undefined {
   if (header === undefined || header === "") return refuse(missingVersionStatus, "ApiVersionMissing");
-  const accepted = `This broker accepts ${minApiVersion} and every later version of major version ${spokenMajor}`;
   const version = parseApiVersion(header);
+  const minimum = parseApiVersion(minApiVersion);
+  if (minimum?.major !== spokenMajor) throw new Error("The switch minApiVersion must be a version in the form 2.13.");
+  if (version?.major === spokenMajor && version.minor >= minimum.minor) return undefined;
+  const accepted = `This broker accepts ${minApiVersion} and every later version of major version ${spokenMajor}`;
   if (version === undefined) {
     return unsupported(`X-Broker-API-Version is not a version in the form 2.17. ${accepted}.`);
   }
-  const minimum = parseApiVersion(minApiVersion);
-  if (minimum?.major !== spokenMajor) throw new Error("The switch minApiVersion must be a version in the form 2.13.");
-  if (version.major === spokenMajor && version.minor >= minimum.minor) return undefined;
   return unsupported(`${accepted}, but X-Broker-API-Version is ${version.major}.${version.minor}.`);
 }
 

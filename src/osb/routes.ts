@@ -8,7 +8,7 @@ import type { Switches } from "../core/switches.ts";
 import { Refused } from "../http/errors.ts";
 import type { Reply } from "../lifecycle/carry-out.ts";
 import type { Lifecycle } from "../lifecycle/lifecycle.ts";
-import { type CatalogResponse, isNotModified } from "./catalog-response.ts";
+import type { CatalogResponse } from "./catalog-response.ts";
 import { documented } from "./documents.ts";
 import {
   type Query,
@@ -191,11 +191,6 @@ function send(reply: FastifyReply, answer: Reply): FastifyReply {
 }
 
 function sendCatalog(parts: OsbParts, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const catalog = parts.catalog();
-  const etag = catalog.etag(parts.callerOf(request).platform.id);
-  reply.header("etag", etag).header("vary", "Accept-Encoding, Authorization");
-  if (isNotModified(request.headers["if-none-match"], etag)) return reply.code(304).send();
-  reply.header("content-type", "application/json");
-  if (!/\bgzip\b/.test(request.headers["accept-encoding"] ?? "")) return reply.send(catalog.plain);
-  return reply.header("content-encoding", "gzip").send(catalog.gzipped);
+  const { status, headers, body } = parts.catalog().answer(parts.callerOf(request).platform.id, request.headers);
+  return reply.code(status).headers(headers).send(body);
 }
