@@ -17,8 +17,8 @@ export interface Goal {
 }
 
 /**
- * `floor`: between floor and aim. `below`: under an aim that has no floor. `missed`: under the floor. `disturbed`: under
- * the floor, but others used the machine, so it says nothing.
+ * `floor`: between floor and aim. `below`: under an aim that has no floor. `missed`: under the floor. `disturbed`: one of
+ * the two, but others used the machine or there was nothing to compare with, so it says nothing.
  */
 export type Standing = "met" | "floor" | "below" | "missed" | "disturbed";
 
@@ -51,16 +51,17 @@ export function judge(goal: Goal, readings: Readings, figure: Figure): Verdict {
 
 /** How a goal stands, from figures made elsewhere. */
 export function verdict(goal: Goal, figures: readonly number[], quiet: boolean): Verdict {
-  const middle = median(figures);
+  // A turn in which a yardstick answered nothing gives no figure.
+  const middle = median(figures.filter(Number.isFinite));
   const reaches = (mark: number) => (goal.better === "more" ? middle >= mark : middle <= mark);
-  return { goal, figures, median: middle, standing: standing(goal, reaches, quiet) };
+  return { goal, figures, median: middle, standing: standing(goal, reaches, quiet && Number.isFinite(middle)) };
 }
 
 function standing({ aim, floor }: Goal, reaches: (mark: number) => boolean, quiet: boolean): Standing {
   if (reaches(aim)) return "met";
-  if (floor === undefined) return "below";
-  if (reaches(floor)) return "floor";
-  return quiet ? "missed" : "disturbed";
+  if (floor !== undefined && reaches(floor)) return "floor";
+  if (!quiet) return "disturbed";
+  return floor === undefined ? "below" : "missed";
 }
 
 /** The throughput of one contestant as a share of another's. */
