@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 import { advice, bundledNode, runtimeFits } from "./runtime.js";
 
 if (runtimeFits()) {
+  const { useCompileCache } = await import("./compile-cache.js");
+  useCompileCache(process.env.LOTSE_DATA_DIR);
   const { runCommand } = await import("./cli.ts");
   process.exitCode = await runCommand(process.argv.slice(2));
 } else {
