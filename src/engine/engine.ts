@@ -211,6 +211,8 @@ export function createEngine(parts: EngineParts): Engine {
       stopLook();
       for (const stopTimer of timers.values()) stopTimer();
       timers.clear();
+      // What could not be saved by its end is still leased to this process then.
+      const held = [...running.keys()];
       const all = () => Promise.all([...running.values()].map((run) => run.done));
       let stopGrace = () => {};
       const grace = new Promise<void>((resolve) => {
@@ -222,7 +224,7 @@ export function createEngine(parts: EngineParts): Engine {
       await all();
       started = false;
       stopBeat();
-      await store.releaseLeases(owner);
+      if (held.length > 0) await store.releaseLeases(owner, held);
     },
     lease,
     begin: (rows) => carry(rows.operation, rows),

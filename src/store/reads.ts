@@ -23,7 +23,8 @@ export const reads = {
     RETURNING *`,
   extend: `UPDATE operations SET lease_until = ? WHERE lease_owner = ? AND lease_until > ?
     AND token IN (SELECT value FROM json_each(?)) RETURNING token, state`,
-  release: "UPDATE operations SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = ?",
+  release: `UPDATE operations SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = ?
+    AND token IN (SELECT value FROM json_each(?))`,
 } as const;
 
 /** Statements of the audit chain; the placeholders that differ are added by each store. */

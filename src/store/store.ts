@@ -36,8 +36,8 @@ export interface Store {
   readDue(now: Millis, limit: number): Eventually<readonly DueOperation[]>;
   /** Prolongs the owner's leases on these operations that have not run out; returns the tokens of those still open. */
   extendLeases(owner: string, tokens: readonly string[], now: Millis, until: Millis): Promise<readonly string[]>;
-  /** Gives all leases of the owner back, so that another process goes on at once. */
-  releaseLeases(owner: string): Promise<void>;
+  /** Gives the owner's leases on these operations back, so that another process goes on at once. */
+  releaseLeases(owner: string, tokens: readonly string[]): Promise<void>;
 
   /** Makes the oldest unsealed audit rows part of the hash chain; how many. Of two sealers at once one does nothing. */
   sealAudit(key: SealingKey, now: Millis): Promise<number>;

@@ -173,7 +173,9 @@ promise("an operation has one worker at a time, and each lease has a higher numb
   t.same(await store.extendLeases("d", [], 21, 40), [], "only the leases that are named");
   t.same(await store.extendLeases("d", ["op1"], 21, 40), ["op1"]);
   t.same(await store.extendLeases("a", ["op1"], 21, 40), []);
-  await store.releaseLeases("d");
+  await store.releaseLeases("d", []);
+  t.equal(await store.claim("op1", { owner: "e", until: 50 }, 22), undefined);
+  await store.releaseLeases("d", ["op1"]);
   t.match(await store.claim("op1", { owner: "e", until: 50 }, 22), { leaseNumber: 3 });
 });
 

@@ -1,8 +1,9 @@
 /** Instances, bindings and the operations that change them. */
 import type { Knex } from "knex";
+import { createTable } from "../create-table.ts";
 
 export async function up(knex: Knex): Promise<void> {
-  await knex.schema.createTable("instances", (table) => {
+  await createTable(knex, "instances", (table) => {
     table.text("uid").primary();
     table.text("platform_id").notNullable();
     table.text("instance_id").notNullable();
@@ -29,7 +30,7 @@ export async function up(knex: Knex): Promise<void> {
     table.unique(["platform_id", "instance_id", "incarnation"]);
   });
 
-  await knex.schema.createTable("bindings", (table) => {
+  await createTable(knex, "bindings", (table) => {
     table.text("uid").primary();
     table.text("platform_id").notNullable();
     table.text("binding_id").notNullable();
@@ -55,7 +56,7 @@ export async function up(knex: Knex): Promise<void> {
     table.unique(["platform_id", "binding_id", "incarnation"]);
   });
 
-  await knex.schema.createTable("operations", (table) => {
+  await createTable(knex, "operations", (table) => {
     table.text("token").primary();
     table.text("kind").notNullable();
     table.text("purpose").notNullable();
@@ -88,7 +89,6 @@ export async function up(knex: Knex): Promise<void> {
     table.index(["instance_uid", "token"]);
   });
   await knex.raw("CREATE INDEX operations_due ON operations (due_at) WHERE state = 'open'");
-  await knex.raw("CREATE INDEX operations_leased ON operations (lease_owner) WHERE lease_owner IS NOT NULL");
   // One live operation per instance and per binding, whoever decides it.
   await knex.raw(
     "CREATE UNIQUE INDEX operations_one_per_instance ON operations (instance_uid) WHERE state = 'open' AND binding_uid IS NULL",

@@ -2,8 +2,11 @@
 import type { Knex } from "knex";
 
 export async function up(knex: Knex): Promise<void> {
+  const postgresql = knex.client.config.client === "pg";
   await knex.schema.createTable("audit", (table) => {
-    table.bigIncrements("id");
+    // On SQLite the row's own number: AUTOINCREMENT would keep a second table, and no row is ever removed.
+    if (postgresql) table.bigIncrements("id");
+    else table.integer("id").primary();
     table.bigInteger("at").notNullable();
     table.text("action").notNullable();
     table.text("outcome").notNullable();
@@ -15,9 +18,10 @@ export async function up(knex: Knex): Promise<void> {
     table.text("operation");
     table.text("details");
     // Place in the chain and the hash that includes the row before it; null until the next sealing.
-    table.bigInteger("position").unique();
+    table.bigInteger("position");
     table.text("hash");
   });
+  await knex.raw("CREATE UNIQUE INDEX audit_position ON audit (position) WHERE position IS NOT NULL");
   await knex.raw("CREATE INDEX audit_unsealed ON audit (id) WHERE position IS NULL");
 
   await knex.schema.createTable("audit_seals", (table) => {
@@ -29,7 +33,6 @@ export async function up(knex: Knex): Promise<void> {
     table.text("mac").notNullable();
   });
 
-  const postgresql = knex.client.config.client === "pg";
   for (const statement of postgresql ? onPostgresql : onSqlite) await knex.raw(statement);
 }
 

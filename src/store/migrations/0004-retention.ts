@@ -2,7 +2,6 @@
 import type { Knex } from "knex";
 
 export async function up(knex: Knex): Promise<void> {
-  await knex.raw("CREATE INDEX operations_finished ON operations (finished_at, token) WHERE state <> 'open'");
   await knex.raw("CREATE INDEX instances_deleted ON instances (updated_at, uid) WHERE state = 'deleted'");
   await knex.raw("CREATE INDEX bindings_deleted ON bindings (updated_at, uid) WHERE state = 'deleted'");
 }

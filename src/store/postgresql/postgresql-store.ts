@@ -77,8 +77,8 @@ export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promi
       (await query("due", [now, now, limit])) as unknown as { token: string; provider: string }[],
     extendLeases: async (owner, tokens, now, until) =>
       openTokens(await query("extend", [until, owner, now, JSON.stringify(tokens)])),
-    async releaseLeases(owner) {
-      await query("release", [owner]);
+    async releaseLeases(owner, tokens) {
+      await query("release", [owner, JSON.stringify(tokens)]);
     },
     async sealAudit(key, now) {
       let sealed = 0;

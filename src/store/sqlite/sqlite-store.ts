@@ -77,8 +77,8 @@ export function createSqliteStore(database: Database, seal: Seal, close: () => P
     readDue: (now, limit) => statements.due.all(now, now, limit) as unknown as { token: string; provider: string }[],
     extendLeases: (owner, tokens, now, until) =>
       writer.write(() => openTokens(statements.extend.all(until, owner, now, JSON.stringify(tokens)))),
-    async releaseLeases(owner) {
-      await writer.write(() => statements.release.run(owner));
+    async releaseLeases(owner, tokens) {
+      await writer.write(() => statements.release.run(owner, JSON.stringify(tokens)));
     },
     sealAudit: (key, now) => writer.write(() => sealAudit(key, now)),
     async ping() {
