@@ -19,7 +19,7 @@ const help = `lotse: Open Service Broker API 2.17 for the Deutsche Verwaltungscl
   lotse platform list           list platforms
   lotse platform rotate NAME    print a new password; the old one stays valid for a day
   lotse platform disable NAME   refuse the platform from now on; its instances stay
-  lotse audit verify            recompute the audit trail's hash chain
+  lotse audit verify [HEAD]     recompute the audit trail's hash chain; HEAD: the last hash of an earlier time
   lotse --help                  this text
 
 Settings come from the environment (LOTSE_HOST, LOTSE_PORT, LOTSE_DATA_DIR, LOTSE_CONFIG, LOTSE_CATALOG,
@@ -42,7 +42,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     for (const warning of config.warnings) console.error(formatProblem(warning));
     if (command === "serve") return await serve(config);
     if (command === "catalog") return reportCatalog(config);
-    if (command === "audit") return await verify(config);
+    if (command === "audit") return await verify(config, name);
     return await withAccounts(config, (accounts) => platform(accounts, action, name));
   } catch (error) {
     console.error(
@@ -58,7 +58,7 @@ const withName = new Set(["platform add", "platform rotate", "platform disable"]
 /** Exactly the words of a command: with a word more, somebody means something that would not be done. */
 function isCommand(args: readonly string[]): boolean {
   const [, , name] = args;
-  if (withoutName.has(args.join(" "))) return true;
+  if (withoutName.has(args.join(" ")) || /^audit verify [0-9a-f]{64}$/.test(args.join(" "))) return true;
   return withName.has(args.slice(0, 2).join(" ")) && args.length === 3 && name !== undefined && !name.startsWith("-");
 }
 
@@ -170,12 +170,12 @@ async function addPlatform(accounts: Accounts, name: string, now: number): Promi
   return 0;
 }
 
-async function verify(config: Config): Promise<number> {
+async function verify(config: Config, noted: string | undefined): Promise<number> {
   const { store, knex, keys } = await openConfiguredStore(config);
   try {
     const [key] = keys;
     if (key !== undefined) while ((await store.sealAudit(key, Date.now())) > 0);
-    const { sealed, head, faults } = await verifyAudit(knex, keys);
+    const { sealed, head, faults } = await verifyAudit(knex, keys, noted);
     for (const fault of faults) console.error(fault);
     console.log(`${sealed} entries, head ${head}: ${faults.length === 0 ? "the chain holds" : "THE CHAIN IS BROKEN"}`);
     return faults.length === 0 ? 0 : 1;

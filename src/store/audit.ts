@@ -26,9 +26,11 @@ export interface AuditReport {
   readonly faults: readonly string[];
 }
 
-/** Recomputes the whole chain and holds it against the seals. */
-export async function verifyAudit(knex: Knex, keys: readonly SealingKey[]): Promise<AuditReport> {
+/** Recomputes the whole chain and holds it against the seals, and against a head noted earlier if one is given. */
+export async function verifyAudit(knex: Knex, keys: readonly SealingKey[], noted?: string): Promise<AuditReport> {
   const faults: string[] = [];
+  if (noted !== undefined && (await knex("audit").where({ hash: noted }).first("id")) === undefined)
+    faults.push("The trail does not hold the entry that was noted: it was cut short, or put back to an earlier day.");
   let position = 0;
   let hash = origin;
   const heads = new Map<number, string>();
