@@ -147,7 +147,7 @@ function answerCatalogFirst(app: FastifyInstance, parts: AppParts): void {
   });
 }
 
-/** The order of these checks is what clients agree on: who, then which version, then everything else (osb.md 3.2). */
+/** The order of these checks is what clients agree on: who, then which version, then everything else. */
 function admit(parts: AppParts, request: FastifyRequest, platform: Platform | Denial): Refusal | undefined {
   if (platform === "busy") return refuse(503, "Unavailable");
   if (platform === "unauthenticated") return refuse(401, "Unauthorized");

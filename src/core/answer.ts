@@ -140,7 +140,7 @@ export function answerBinding(binding: Binding, switches: Switches, requires: Re
   };
 }
 
-/** last_operation of a known operation (OSB: Polling Last Operation; osb.md 3.10). */
+/** last_operation of a known operation (OSB: Polling Last Operation). */
 export function answerLastOperation(operation: Operation, switches: Switches): Answer {
   const removal = operation.kind === "deprovision" || operation.kind === "unbind";
   const described =

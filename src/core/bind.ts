@@ -11,7 +11,7 @@ export interface BindAsk {
   readonly caller: Caller;
   readonly instanceId: string;
   readonly bindingId: string;
-  /** May be absent in a rotation only (osb.md AMB-08). */
+  /** May be absent in a rotation only, whose body need not name them (OSB: Binding Rotation). */
   readonly offeringId?: string;
   readonly planId?: string;
   readonly appGuid?: string;
@@ -137,7 +137,7 @@ function unfit(placement: Placement, instance: Instance, ask: BindAsk): Refusal 
   return violations.length > 0 ? refuse(400, "InvalidParameters", violations.join("; ")) : undefined;
 }
 
-/** osb.md 3.8. */
+/** What a predecessor must be (OSB: Binding Rotation). */
 function badRotation(
   world: BindWorld,
   instance: Instance,

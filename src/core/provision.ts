@@ -54,7 +54,7 @@ export function decideProvision(world: ProvisionWorld, ask: ProvisionAsk, moment
 const conflictText =
   "A service instance with this id exists with other attributes (service_id, plan_id, organization_guid, space_guid or parameters).";
 
-/** osb.md AMB-02: context, names and annotations may change during an instance's life and are not compared. */
+/** OSB leaves "the same attributes" open: context, names and annotations may change during an instance's life and are not compared. */
 function asksForTheSame(instance: Instance, ask: ProvisionAsk): boolean {
   return (
     instance.offeringId === ask.offeringId &&
@@ -113,7 +113,7 @@ function create(placement: Placement, last: Instance | undefined, ask: Provision
   };
 }
 
-/** A failed provision whose leavings are gone is begun afresh on the same row (osb.md AMB-20). */
+/** A failed provision whose leavings are gone is begun afresh on the same row. */
 function tryAgain(placement: Placement, failed: Instance, ask: ProvisionAsk, moment: Moment): Decision {
   const refusal = unfit(placement, ask);
   if (refusal !== undefined) return refused(refusal);

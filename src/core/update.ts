@@ -26,7 +26,7 @@ export interface UpdateWorld {
   readonly bindingsBusy: boolean;
 }
 
-/** What is left of a request after everything that changes nothing is taken away (osb.md 3.4). */
+/** What is left of a request after everything that changes nothing is taken away. */
 interface Wanted {
   readonly planId?: string;
   readonly parameters?: JsonObject;

@@ -8,7 +8,7 @@ import { malformed, type Refusal } from "../core/refusal.ts";
 import { Secret } from "../core/secret.ts";
 import { Refused } from "../http/errors.ts";
 
-// Platforms keep ids in columns of 255 characters (osb.md 2.1.2).
+// Platforms keep ids in columns of 255 characters (Cloud Controller, varchar(255)).
 const longestId = 255;
 const controlCharacters = /\p{Cc}/u;
 
@@ -67,7 +67,7 @@ export function readParameters(body: JsonObject): Secret<JsonObject> | undefined
   return parameters === undefined ? undefined : new Secret(parameters);
 }
 
-/** Only `version` counts; without it the whole object counts as absent (osb.md AMB-13). */
+/** Only `version` counts; without it the whole object counts as absent, as some platforms send it. */
 export function readMaintenanceVersion(body: JsonObject): string | undefined {
   const info = readObject(body, "maintenance_info");
   return info === undefined ? undefined : readText(info, "version");
