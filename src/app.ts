@@ -19,7 +19,7 @@ import type { Switches } from "./core/switches.ts";
 import type { Denial } from "./http/basic-auth.ts";
 import { Refused, refusalFor } from "./http/errors.ts";
 import { addHealthRoutes } from "./http/health.ts";
-import { describeError, describeRequest, type SeenRequest } from "./http/log-redaction.ts";
+import { describeError } from "./http/log-redaction.ts";
 import { readJsonObject } from "./http/read-json.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import type { Metrics } from "./metrics.ts";
@@ -30,16 +30,22 @@ import { readOriginatingIdentity } from "./osb/originating-identity.ts";
 import { requestIdentity } from "./osb/request-identity.ts";
 import { addOsbRoutes } from "./osb/routes.ts";
 import { refusalBody } from "./osb/wire.ts";
+import type { Answered, RequestLog } from "./request-log.ts";
 
 export interface AppParts {
   readonly lifecycle: Lifecycle;
   readonly catalog: () => CatalogResponse;
   readonly switches: Switches;
-  readonly authenticate: (authorization: string | undefined) => Platform | Denial | Promise<Platform | Denial>;
+  readonly authenticate: (
+    authorization: string | undefined,
+    connection: object,
+  ) => Platform | Denial | Promise<Platform | Denial>;
   readonly admin: AdminParts;
   readonly ping: () => Promise<void>;
   readonly metrics: Metrics;
   readonly log: AppLog;
+  /** One line for each request. */
+  readonly logRequest: RequestLog;
   readonly bodyLimitBytes: number;
   readonly requestTimeoutMs: number;
   readonly tls?: { readonly cert: string; readonly key: string };
@@ -106,7 +112,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
           if (refusal === undefined) done();
           else sendRefusal(reply, refusal);
         };
-        const platform = parts.authenticate(request.headers.authorization);
+        const platform = parts.authenticate(request.headers.authorization, request.socket);
         // Platforms seen lately are known at once, and then nobody waits for a promise.
         if (platform instanceof Promise) platform.then(enter, done);
         else enter(platform);
@@ -259,19 +265,10 @@ function logRequest(parts: AppParts, request: FastifyRequest, reply: FastifyRepl
   });
 }
 
-interface Answered extends SeenRequest {
-  readonly method: string;
-  readonly route: string;
-  readonly status: number;
-  readonly instance?: string | undefined;
-  readonly binding?: string | undefined;
-  readonly ms: number;
-}
-
 function logAnswer(parts: AppParts, answered: Answered): void {
-  const { method, route, status, instance, binding, ms } = answered;
+  const { method, route, status, ms } = answered;
   parts.metrics.request(method, route, status, ms / 1000);
-  parts.log.info({ ...describeRequest(answered), instance, binding, ms: Math.round(ms * 10) / 10 }, "request");
+  parts.logRequest(answered);
 }
 
 async function addDocuments(app: FastifyInstance): Promise<void> {

@@ -24,6 +24,7 @@ import { createLifecycle } from "./lifecycle/lifecycle.ts";
 import { openLogOutput, timestamp } from "./log-output.ts";
 import { createMetrics } from "./metrics.ts";
 import { prepareCatalog } from "./osb/catalog-response.ts";
+import { createRequestLog } from "./request-log.ts";
 import { type Accounts, createAccounts } from "./store/accounts.ts";
 import { verifyAudit } from "./store/audit.ts";
 import { holdDataDirectory } from "./store/data-directory.ts";
@@ -172,6 +173,7 @@ async function open(
     ping: () => store.ping(),
     metrics,
     log,
+    logRequest: log.isLevelEnabled("info") ? createRequestLog(output) : () => {},
     bodyLimitBytes: config.http.bodyLimitBytes,
     requestTimeoutMs: config.http.requestTimeoutSeconds * 1000,
     ...(config.http.tls !== undefined && { tls: { cert: config.http.tls.cert, key: config.http.tls.key.reveal() } }),

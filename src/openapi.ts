@@ -20,6 +20,7 @@ export async function openApiDocuments(): Promise<{ readonly osb: string; readon
     ping: async () => {},
     metrics: createMetrics(() => 0),
     log: silent,
+    logRequest: () => {},
     bodyLimitBytes: 1024 * 1024,
     requestTimeoutMs: 60_000,
   });

@@ -17,6 +17,7 @@ import { openLogOutput, timestamp } from "../../src/log-output.ts";
 import { newIds } from "../../src/main.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { prepareCatalog } from "../../src/osb/catalog-response.ts";
+import { createRequestLog } from "../../src/request-log.ts";
 import { openPool, provisionAt } from "../adapter/index.ts";
 import { account } from "../harness/offerings.ts";
 import { kinds } from "./kinds.ts";
@@ -63,6 +64,7 @@ const authenticator = createAuthenticator({
 });
 const catalogResponse = prepareCatalog(catalog);
 
+const output = openLogOutput();
 const app = await buildApp({
   lifecycle: {
     provision,
@@ -84,7 +86,8 @@ const app = await buildApp({
   },
   ping: async () => {},
   metrics: createMetrics(() => 0),
-  log: pino({ base: null, timestamp }, openLogOutput()),
+  log: pino({ base: null, timestamp }, output),
+  logRequest: createRequestLog(output),
   bodyLimitBytes: config.http.bodyLimitBytes,
   requestTimeoutMs: config.http.requestTimeoutSeconds * 1000,
 });

@@ -7,18 +7,6 @@
  */
 import type { JsonObject } from "../core/json.ts";
 
-/** What one line about a request is made of; all of it is optional because a request can fail at any point. */
-export interface SeenRequest {
-  readonly method?: string | undefined;
-  /** The route's pattern, such as `/v2/service_instances/:instance_id`; never the path, which callers fill. */
-  readonly route?: string | undefined;
-  readonly status?: number | undefined;
-  readonly requestId?: string | undefined;
-  /** The platform's name. */
-  readonly platform?: string | undefined;
-  readonly query?: unknown;
-}
-
 /** The query parameters of OSB; none of them can hold a secret. */
 const loggedQuery = ["service_id", "plan_id", "operation", "accepts_incomplete"] as const;
 
@@ -28,43 +16,28 @@ const longest = { word: 255, message: 1000, stack: 4000 };
 const deepestCause = 5;
 const mostParts = 5;
 
-/** The fields of a request's line. */
-export function describeRequest({ method, route, status, requestId, platform, query }: SeenRequest): JsonObject {
+/** Of a request's query what OSB defines, each given once; undefined if that is nothing. */
+export function describeQuery(query: unknown): JsonObject | undefined {
   const asked: { [name: string]: string } = {};
+  let any = false;
   for (const name of loggedQuery) {
     const value = textProperty(query, name);
-    if (value !== undefined) asked[name] = clean(value, longest.word);
+    if (value === undefined) continue;
+    asked[name] = clean(value, longest.word);
+    any = true;
   }
-  return {
-    ...(method === undefined ? {} : { method: clean(method, longest.word) }),
-    ...(route === undefined ? {} : { route: clean(route, longest.word) }),
-    ...(status === undefined ? {} : { status }),
-    ...(requestId === undefined ? {} : { requestId: clean(requestId, longest.word) }),
-    ...(platform === undefined ? {} : { platform: clean(platform, longest.word) }),
-    ...(Object.keys(asked).length === 0 ? {} : { query: asked }),
-  };
+  return any ? asked : undefined;
+}
+
+/** A word for the log: at most 255 characters, none of which could fake a line or hide text in a terminal. */
+export function describeWord(text: string): string {
+  return clean(text, longest.word);
 }
 
 /** An error's fields: `type`, `message`, `code`, `stack` (frames only), `cause`, and `parts` of an AggregateError. */
 export function describeError(error: unknown): JsonObject {
   return describe(error, 1);
 }
-
-/** For pino: `req` and `res` take Fastify's or Node's objects, `err` anything thrown. */
-export const logSerializers = {
-  req: (request: unknown): JsonObject =>
-    describeRequest({
-      method: textProperty(request, "method"),
-      route: textProperty(property(request, "routeOptions"), "url"),
-      requestId: textProperty(request, "id"),
-      query: property(request, "query"),
-    }),
-  res: (reply: unknown): JsonObject => {
-    const status = property(reply, "statusCode");
-    return typeof status === "number" ? { status } : {};
-  },
-  err: describeError,
-};
 
 function describe(error: unknown, depth: number): JsonObject {
   // Anything can be thrown, a password too; only errors have parts that are known.

@@ -15,6 +15,23 @@ const versionForm = /^([0-9]{1,9})\.([0-9]{1,9})$/;
  */
 export function checkApiVersion(
   header: string | readonly string[] | undefined,
+  switches: VersionSwitches,
+): Refusal | undefined {
+  const good = accepted.get(switches);
+  if (typeof header === "string" && good?.has(header)) return undefined;
+  const refusal = examine(header, switches);
+  if (refusal !== undefined || typeof header !== "string") return refusal;
+  if (good === undefined) accepted.set(switches, new Set([header]));
+  else if (good.size < mostRemembered) good.add(header);
+  return undefined;
+}
+
+/** Versions found good before: platforms send the same one with every request. */
+const accepted = new WeakMap<VersionSwitches, Set<string>>();
+const mostRemembered = 100;
+
+function examine(
+  header: string | readonly string[] | undefined,
   { minApiVersion, missingVersionStatus }: VersionSwitches,
 ): Refusal | undefined {
   if (header === undefined || header === "") return refuse(missingVersionStatus, "ApiVersionMissing");
@@ -22,11 +39,11 @@ export function checkApiVersion(
   const minimum = parseApiVersion(minApiVersion);
   if (minimum?.major !== spokenMajor) throw new Error("The switch minApiVersion must be a version in the form 2.13.");
   if (version?.major === spokenMajor && version.minor >= minimum.minor) return undefined;
-  const accepted = `This broker accepts ${minApiVersion} and every later version of major version ${spokenMajor}`;
+  const wanted = `This broker accepts ${minApiVersion} and every later version of major version ${spokenMajor}`;
   if (version === undefined) {
-    return unsupported(`X-Broker-API-Version is not a version in the form 2.17. ${accepted}.`);
+    return unsupported(`X-Broker-API-Version is not a version in the form 2.17. ${wanted}.`);
   }
-  return unsupported(`${accepted}, but X-Broker-API-Version is ${version.major}.${version.minor}.`);
+  return unsupported(`${wanted}, but X-Broker-API-Version is ${version.major}.${version.minor}.`);
 }
 
 /** Major and minor as numbers, because 2.9 is older than 2.10; undefined for anything but digits, a point, digits. */

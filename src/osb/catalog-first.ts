@@ -15,7 +15,10 @@ import type { CatalogResponse } from "./catalog-response.ts";
 export interface CatalogFirstParts {
   readonly catalog: () => CatalogResponse;
   readonly switches: Switches;
-  readonly authenticate: (authorization: string | undefined) => Platform | Denial | Promise<Platform | Denial>;
+  readonly authenticate: (
+    authorization: string | undefined,
+    connection: object,
+  ) => Platform | Denial | Promise<Platform | Denial>;
   readonly requestIdOf: (request: IncomingMessage) => string;
   readonly answered: (seen: CatalogSeen) => void;
 }
@@ -39,7 +42,7 @@ export function answerCatalog(parts: CatalogFirstParts, request: IncomingMessage
     headers.expect !== undefined;
   if (special || checkApiVersion(headers["x-broker-api-version"], parts.switches) !== undefined) return false;
   const startedAt = performance.now();
-  const platform = parts.authenticate(headers.authorization);
+  const platform = parts.authenticate(headers.authorization, request.socket);
   if (typeof platform === "string" || platform instanceof Promise) return false;
   const requestId = parts.requestIdOf(request);
   if (headers["x-broker-api-request-identity"] === requestId)

@@ -50,6 +50,25 @@ test("what is not the right user and password lets nobody in", async (t) => {
   }
 });
 
+test("what a connection sent before is recognised on it, for as long as the account has that password", async (t) => {
+  const world = setUp();
+  const { authenticate, accountsChanged } = world;
+  const [one, other] = [{}, {}];
+  await authenticate(basic("nord:right"), one);
+  for (const connection of [one, one, other]) t.strictSame(authenticate(basic("nord:right"), connection), platform);
+  t.equal(await authenticate(basic("nord:wrong"), one), "unauthenticated", "another header is another matter");
+  world.accounts = [account({ state: "disabled" })];
+  accountsChanged();
+  t.equal(await authenticate(basic("nord:right"), one), "unauthenticated");
+  world.accounts = [account()];
+  accountsChanged();
+  await authenticate(basic("nord:right"), one);
+  t.strictSame(authenticate(basic("nord:right"), one), platform);
+  world.accounts = [];
+  world.now += 3_600_000;
+  t.equal(await authenticate(basic("nord:right"), one), "unauthenticated", "what is remembered is looked up again");
+});
+
 test("a header is read as RFC 7617 says", (t) => {
   const read = (header: string) => {
     const credentials = readBasicCredentials(header);

@@ -1,10 +1,12 @@
 /** The headers of OSB, and what the log may say of requests and errors. */
 import { test } from "tap";
+import type { JsonObject } from "../../src/core/json.ts";
 import { defaultSwitches } from "../../src/core/switches.ts";
-import { describeError, describeRequest, logSerializers } from "../../src/http/log-redaction.ts";
+import { describeError } from "../../src/http/log-redaction.ts";
 import { checkApiVersion } from "../../src/osb/api-version.ts";
 import { readOriginatingIdentity } from "../../src/osb/originating-identity.ts";
 import { requestIdentity } from "../../src/osb/request-identity.ts";
+import { type Answered, createRequestLog } from "../../src/request-log.ts";
 
 test("every 2.x version from the configured one on is spoken (API Version Header)", (t) => {
   for (const version of ["2.0", "2.9", "2.13", "2.17", "2.18", "2.100", "2.017"]) {
@@ -129,68 +131,52 @@ test("a request keeps the identity its platform gave it, if that can be repeated
 /** Planted wherever a secret could hide; no line may show it. */
 const canary = "hunter2-canary";
 
-test("a request's log line has its route, not its path, and of the query only what OSB defines", (t) => {
-  const query = {
-    service_id: "s1",
-    plan_id: "p1",
-    accepts_incomplete: "true",
-    operation: "op",
-    token: canary,
-    a: [canary],
-  };
-  const seen = {
-    method: "PUT",
-    route: "/v2/service_instances/:instance_id",
-    status: 202,
-    requestId: "r1",
-    platform: "cf",
-  };
-  t.strictSame(describeRequest({ ...seen, query }), {
-    ...seen,
-    query: { service_id: "s1", plan_id: "p1", accepts_incomplete: "true", operation: "op" },
-  });
-  t.strictSame(describeRequest({}), {}, "a request that failed before anything was known");
-  t.strictSame(describeRequest({ query: { service_id: ["a", "b"] } }), {}, "given twice");
-  t.end();
-});
+/** The line that a request leaves, read as the JSON it is. */
+function lineOf(answered: Answered): JsonObject {
+  const lines: string[] = [];
+  createRequestLog({ write: (line) => lines.push(line) })(answered);
+  const [line = "", ...others] = lines;
+  if (others.length > 0 || !/^\{[^\n]*\}\n$/.test(line)) throw new Error("That is not one line.");
+  return JSON.parse(line) as JsonObject;
+}
 
-test("a request object that is logged whole shows neither body nor headers nor path", (t) => {
-  const request = {
-    id: "r1",
-    method: "PUT",
-    url: `/v2/service_instances/${canary}?token=${canary}`,
-    routeOptions: { url: "/v2/service_instances/:instance_id" },
-    headers: { authorization: canary },
-    params: { instance_id: canary },
-    query: { plan_id: "p1", token: canary },
-    body: { parameters: canary },
-    raw: { url: canary },
-  };
-  t.strictSame(logSerializers.req(request), {
-    method: "PUT",
-    route: "/v2/service_instances/:instance_id",
-    requestId: "r1",
-    query: { plan_id: "p1" },
-  });
-  t.strictSame(logSerializers.res({ statusCode: 200, payload: canary }), { status: 200 });
-  for (const odd of [undefined, null, "text", 1, {}]) {
-    t.strictSame(logSerializers.req(odd), {});
-    t.strictSame(logSerializers.res(odd), {});
-  }
+const answered: Answered = {
+  method: "PUT",
+  route: "/v2/service_instances/:instance_id",
+  status: 202,
+  requestId: "r1",
+  platform: "cf",
+  instance: "i1",
+  binding: "b1",
+  ms: 1.2345,
+};
+
+test("a request's log line has its route, not its path, and of the query only what OSB defines", (t) => {
+  const asked = { service_id: "s1", plan_id: "p1", accepts_incomplete: "true", operation: "op" };
+  const { time, ...line } = lineOf({ ...answered, query: { ...asked, token: canary, a: [canary] } });
+  t.match(time, /^2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  t.strictSame(line, { level: 30, ...answered, query: asked, ms: 1.2, msg: "request" });
+  const { method, route, status, requestId } = answered;
+  const least = lineOf({ method, route, status, requestId, ms: 0 });
+  t.strictSame(Object.keys(least), ["level", "time", "method", "route", "status", "requestId", "ms", "msg"]);
+  t.equal(lineOf({ ...answered, query: { service_id: ["a", "b"] } }).query, undefined, "given twice");
   t.end();
 });
 
 test("what a caller sends cannot fake a log line, hide text or fill the disk", (t) => {
-  const line = describeRequest({
-    method: "GET",
-    route: "/v2/catalog",
+  const line = lineOf({
+    ...answered,
     requestId: "a\r\nlevel=info forged",
     platform: "\u001b[2Jcleared\u202etxt",
+    instance: 'x","status":200,"y":"\\',
+    binding: "ü".repeat(100_000),
     query: { plan_id: "x".repeat(100_000) },
   });
   t.equal(line.requestId, "a level=info forged");
   t.equal(line.platform, "[2Jcleared txt");
-  t.ok(JSON.stringify(line).length < 500);
+  t.equal(line.instance, 'x","status":200,"y":"\\');
+  t.equal(line.status, 202);
+  t.ok(JSON.stringify(line).length < 1000);
   t.end();
 });
 

@@ -17,6 +17,7 @@ import { createLifecycle } from "../../src/lifecycle/lifecycle.ts";
 import { newIds } from "../../src/main.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { prepareCatalog } from "../../src/osb/catalog-response.ts";
+import { createRequestLog } from "../../src/request-log.ts";
 import { verifyAudit } from "../../src/store/audit.ts";
 import { type OpenStore, openStore } from "../../src/store/open.ts";
 import { openSeal } from "../../src/store/seal.ts";
@@ -156,6 +157,7 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     ping: () => open.store.ping(),
     metrics: createMetrics(() => engine.busy()),
     log,
+    logRequest: createRequestLog({ write: (line) => logged.push(line) }),
     bodyLimitBytes: 1024 * 1024,
     requestTimeoutMs: 60_000,
   });
