@@ -19,6 +19,22 @@ export function openLogOutput(): DestinationStream {
   });
 }
 
+/** Hands the lines of one turn of the event loop on together: what a write costs is then shared by all of them. */
+export function inTurns(destination: { write(lines: string): unknown }): { write(line: string): void } {
+  let waiting = "";
+  const handOn = () => {
+    const lines = waiting;
+    waiting = "";
+    destination.write(lines);
+  };
+  return {
+    write(line) {
+      if (waiting === "") setImmediate(handOn);
+      waiting += line;
+    },
+  };
+}
+
 let second = 0;
 let secondText = "";
 

@@ -21,7 +21,7 @@ import { describeError } from "./http/log-redaction.ts";
 import { verifyPassword } from "./http/password.ts";
 import { readKeys, secretDeriver } from "./keys.ts";
 import { createLifecycle } from "./lifecycle/lifecycle.ts";
-import { openLogOutput, timestamp } from "./log-output.ts";
+import { inTurns, openLogOutput, timestamp } from "./log-output.ts";
 import { createMetrics } from "./metrics.ts";
 import { prepareCatalog } from "./osb/catalog-response.ts";
 import { createRequestLog } from "./request-log.ts";
@@ -173,7 +173,7 @@ async function open(
     ping: () => store.ping(),
     metrics,
     log,
-    logRequest: log.isLevelEnabled("info") ? createRequestLog(output) : () => {},
+    logRequest: log.isLevelEnabled("info") ? createRequestLog(inTurns(output)) : () => {},
     bodyLimitBytes: config.http.bodyLimitBytes,
     requestTimeoutMs: config.http.requestTimeoutSeconds * 1000,
     ...(config.http.tls !== undefined && { tls: { cert: config.http.tls.cert, key: config.http.tls.key.reveal() } }),

@@ -13,7 +13,7 @@ import { Secret } from "../../src/core/secret.ts";
 import { createAuthenticator, readBasicCredentials } from "../../src/http/basic-auth.ts";
 import { hashPassword, verifyPassword } from "../../src/http/password.ts";
 import type { Reply } from "../../src/lifecycle/carry-out.ts";
-import { openLogOutput, timestamp } from "../../src/log-output.ts";
+import { inTurns, openLogOutput, timestamp } from "../../src/log-output.ts";
 import { newIds } from "../../src/main.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { prepareCatalog } from "../../src/osb/catalog-response.ts";
@@ -87,7 +87,7 @@ const app = await buildApp({
   ping: async () => {},
   metrics: createMetrics(() => 0),
   log: pino({ base: null, timestamp }, output),
-  logRequest: createRequestLog(output),
+  logRequest: createRequestLog(inTurns(output)),
   bodyLimitBytes: config.http.bodyLimitBytes,
   requestTimeoutMs: config.http.requestTimeoutSeconds * 1000,
 });
