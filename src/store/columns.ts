@@ -6,7 +6,8 @@ import { Secret } from "../core/secret.ts";
 import type { Seal } from "./seal.ts";
 
 export type SqlValue = string | number | Buffer | null;
-export type Row = Readonly<Record<string, SqlValue | undefined>>;
+/** A row as the databases hand it out fastest: values in the order of `selectList`. */
+export type Row = readonly (SqlValue | undefined)[];
 type Kind = "text" | "number" | "boolean" | "json" | "sealed" | "target" | "lease";
 
 export interface Table<T> {
@@ -184,16 +185,35 @@ function place(tableName: string, key: string, field: string): string {
   return `${tableName}|${key}|${field}`;
 }
 
+/** The columns of a noun, in the order in which `decode` reads them. */
+export function selectList<T>({ kinds }: Table<T>): string {
+  return [...kinds].flatMap(([field, kind]) => columnsOf(kind, field)).join(", ");
+}
+
+/** Where a field's value stands in a row. */
+export function positionOf<T>({ kinds }: Table<T>, field: keyof T & string): number {
+  let position = 0;
+  for (const [name, kind] of kinds) {
+    if (name === field) return position;
+    position += columnsOf(kind, name).length;
+  }
+  throw new Error(`There is no column for ${field}.`);
+}
+
 /** A row as a noun. NULL becomes an absent field, save for secrets that are always there (an empty one). */
 export function decode<T>(where: Table<T>, row: Row, seal: Seal): T {
   const noun: Record<string, unknown> = {};
-  const key = row[columnOf(where.key)] as string;
+  // The key is every table's first column.
+  const key = row[0] as string;
+  let at = 0;
   for (const [field, kind] of where.kinds) {
-    const value = row[columnOf(field)];
+    const value = row[at++];
     switch (kind) {
-      case "lease":
-        if (typeof row.lease_owner === "string") noun[field] = { owner: row.lease_owner, until: row.lease_until };
+      case "lease": {
+        const until = row[at++];
+        if (typeof value === "string") noun[field] = { owner: value, until };
         break;
+      }
       case "sealed":
         if (value instanceof Uint8Array) noun[field] = Secret.lazily(() => unseal(value, where.name, key, field, seal));
         else if (field === "parameters") noun[field] = new Secret({});

@@ -67,6 +67,8 @@ function setPragmas(connection: Database.Database): void {
   connection.pragma("journal_mode = WAL");
   connection.pragma("synchronous = FULL");
   connection.pragma("busy_timeout = 5000");
+  // Pages until the log is copied into the database: less often than every 1000, as each copy holds everybody up.
+  connection.pragma("wal_autocheckpoint = 4000");
   connection.pragma("foreign_keys = ON");
 }
 

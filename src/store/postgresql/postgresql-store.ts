@@ -4,7 +4,7 @@ import type { Change } from "../../core/change.ts";
 import type { Millis } from "../../core/model.ts";
 import { type AuditRow, type ChainEnd, linkRows, sealingBatch } from "../audit-chain.ts";
 import type { Row, SqlValue } from "../columns.ts";
-import { createDecoders, openTokens, reads, sealing } from "../reads.ts";
+import { createDecoders, dueOperations, openTokens, reads, sealing } from "../reads.ts";
 import type { Seal, SealingKey } from "../seal.ts";
 import { createStatements } from "../statement.ts";
 import type { Store } from "../store.ts";
@@ -20,7 +20,7 @@ export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promi
   const statementOf = createStatements(seal, (index) => `$${index}`);
 
   async function query(name: keyof typeof reads, values: readonly SqlValue[]): Promise<Row[]> {
-    const result = await pool.query({ name: `read_${name}`, text: texts[name], values: [...values] });
+    const result = await pool.query({ name: `read_${name}`, text: texts[name], values: [...values], rowMode: "array" });
     return result.rows as Row[];
   }
 
@@ -57,13 +57,12 @@ export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promi
   return {
     apply: async (changes) => changes.length === 0 || inTransaction((client) => write(client, changes)),
     readInstance: async (platformId, instanceId) =>
-      decoders.instance((await query("instance", [platformId, instanceId]))[0]),
+      decoders.newestInstance(await query("incarnations", [platformId, instanceId])),
     readInstanceByUid: async (uid) => decoders.instance((await query("instanceByUid", [uid]))[0]),
     readBinding: async (platformId, bindingId) =>
-      decoders.binding((await query("binding", [platformId, bindingId]))[0]),
+      decoders.newestBinding(await query("bindingIncarnations", [platformId, bindingId])),
     readBindingByUid: async (uid) => decoders.binding((await query("bindingByUid", [uid]))[0]),
-    readLivingBindings: async (instanceUid) =>
-      (await query("livingBindings", [instanceUid])).flatMap((row) => decoders.binding(row) ?? []),
+    readLivingBindings: async (instanceUid) => decoders.bindings(await query("livingBindings", [instanceUid])),
     readOperation: async (token) => decoders.operation((await query("operation", [token]))[0]),
     readNewestOperation: async (instanceUid, bindingUid) =>
       decoders.operation(
@@ -73,8 +72,7 @@ export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promi
       ),
     claim: async (token, lease, now) =>
       decoders.operation((await query("claim", [lease.owner, lease.until, token, now, now]))[0]),
-    readDue: async (now, limit) =>
-      (await query("due", [now, now, limit])) as unknown as { token: string; provider: string }[],
+    readDue: async (now, limit) => dueOperations(await query("due", [now, now, limit])),
     extendLeases: async (owner, tokens, now, until) =>
       openTokens(await query("extend", [until, owner, now, JSON.stringify(tokens)])),
     async releaseLeases(owner, tokens) {

@@ -3,14 +3,12 @@ import type { Database, Statement as Prepared } from "better-sqlite3";
 import type { Change } from "../../core/change.ts";
 import type { Millis } from "../../core/model.ts";
 import { type AuditRow, type ChainEnd, linkRows, sealingBatch } from "../audit-chain.ts";
-import type { SqlValue } from "../columns.ts";
-import { createDecoders, openTokens, reads, sealing } from "../reads.ts";
+import type { Row, SqlValue } from "../columns.ts";
+import { createDecoders, dueOperations, openTokens, reads, sealing } from "../reads.ts";
 import type { Seal, SealingKey } from "../seal.ts";
 import { createStatements } from "../statement.ts";
 import type { Store } from "../store.ts";
 import { Conflict, createWriter } from "./writer.ts";
-
-type Rows = Readonly<Record<string, SqlValue>>;
 
 export function createSqliteStore(database: Database, seal: Seal, close: () => Promise<void>): Store {
   const decoders = createDecoders(seal);
@@ -18,8 +16,8 @@ export function createSqliteStore(database: Database, seal: Seal, close: () => P
   const prepared = new Map<string, Prepared<SqlValue[]>>();
   const writer = createWriter(database);
   const statements = Object.fromEntries(
-    Object.entries(reads).map(([name, text]) => [name, database.prepare<SqlValue[], Rows>(text)]),
-  ) as { readonly [K in keyof typeof reads]: Prepared<SqlValue[], Rows> };
+    Object.entries(reads).map(([name, text]) => [name, prepareRead(database, text)]),
+  ) as { readonly [K in keyof typeof reads]: Prepared<SqlValue[], Row> };
 
   const chainEnd = database.prepare<[], ChainEnd>(sealing.end);
   const unsealed = database.prepare<[number], AuditRow>(sealing.unsealed);
@@ -59,12 +57,13 @@ export function createSqliteStore(database: Database, seal: Seal, close: () => P
         throw error;
       }
     },
-    readInstance: (platformId, instanceId) => decoders.instance(statements.instance.get(platformId, instanceId)),
+    readInstance: (platformId, instanceId) =>
+      decoders.newestInstance(statements.incarnations.all(platformId, instanceId)),
     readInstanceByUid: (uid) => decoders.instance(statements.instanceByUid.get(uid)),
-    readBinding: (platformId, bindingId) => decoders.binding(statements.binding.get(platformId, bindingId)),
+    readBinding: (platformId, bindingId) =>
+      decoders.newestBinding(statements.bindingIncarnations.all(platformId, bindingId)),
     readBindingByUid: (uid) => decoders.binding(statements.bindingByUid.get(uid)),
-    readLivingBindings: (instanceUid) =>
-      statements.livingBindings.all(instanceUid).flatMap((row) => decoders.binding(row) ?? []),
+    readLivingBindings: (instanceUid) => decoders.bindings(statements.livingBindings.all(instanceUid)),
     readOperation: (token) => decoders.operation(statements.operation.get(token)),
     readNewestOperation: (instanceUid, bindingUid) =>
       decoders.operation(
@@ -74,7 +73,7 @@ export function createSqliteStore(database: Database, seal: Seal, close: () => P
       ),
     claim: (token, lease, now) =>
       writer.write(() => decoders.operation(statements.claim.get(lease.owner, lease.until, token, now, now))),
-    readDue: (now, limit) => statements.due.all(now, now, limit) as unknown as { token: string; provider: string }[],
+    readDue: (now, limit) => dueOperations(statements.due.all(now, now, limit)),
     extendLeases: (owner, tokens, now, until) =>
       writer.write(() => openTokens(statements.extend.all(until, owner, now, JSON.stringify(tokens)))),
     async releaseLeases(owner, tokens) {
@@ -86,6 +85,12 @@ export function createSqliteStore(database: Database, seal: Seal, close: () => P
     },
     close,
   };
+}
+
+/** Rows as arrays: making an object of each costs more than reading it. */
+function prepareRead(database: Database, text: string): Prepared<SqlValue[], Row> {
+  const statement = database.prepare<SqlValue[], Row>(text);
+  return statement.reader ? statement.raw() : statement;
 }
 
 function isConflict(error: unknown): boolean {
