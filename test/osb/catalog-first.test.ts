@@ -64,7 +64,7 @@ test("the catalog's short way is logged and counted like every request", async (
   const { port } = broker.app.server.address() as AddressInfo;
   await ask(port, "GET", { ...known, "x-broker-api-request-identity": "r-2" });
   const lines = broker.logged.map((line) => JSON.parse(line)).filter(({ requestId }) => requestId === "r-2");
-  t.match(lines, [{ method: "GET", route: "/v2/catalog", status: 200, platform: "a", message: "request" }]);
+  t.match(lines, [{ method: "GET", route: "/v2/catalog", status: 200, platform: "a", msg: "request" }]);
   const metrics = (await broker.app.inject({ url: "/metrics" })).body;
   t.match(metrics, /lotse_http_request_duration_seconds_count\{method="GET",route="\/v2\/catalog",status="200"\} 1/);
 });
