@@ -1,5 +1,8 @@
 /** The adapter kinds by name; a new provider is one folder and one line here. */
 import type { AdapterKind } from "#adapter";
+import osb from "./osb/index.ts";
 import postgresql from "./postgresql/index.ts";
 
-export const adapterKinds: ReadonlyMap<string, AdapterKind> = new Map([postgresql].map((kind) => [kind.name, kind]));
+export const adapterKinds: ReadonlyMap<string, AdapterKind> = new Map(
+  [osb, postgresql].map((kind) => [kind.name, kind]),
+);

@@ -62,11 +62,15 @@ export interface Order {
   readonly token: string;
   /** 1 on the first call. */
   readonly attempt: number;
+  /** A call with this token may have been made before, its answer lost: what is found may be this order's own work. */
+  readonly repeated: boolean;
   /** After this the engine gives up and cleans up. */
   readonly deadline: Date;
   readonly plan: { readonly id: string; readonly backend: Json; readonly maintenanceVersion?: string };
-  /** The originating identity, when the platform sent one. */
+  /** The originating identity, when the platform sent one: `platform`, its word for itself, and `value`. */
   readonly requester?: Json;
+  /** The platform's name for its request, to be found again in the logs of everybody it passed. */
+  readonly requestId?: string;
   readonly instance: {
     /** Lotse's own id of this incarnation: 26 lower-case letters and digits, never used twice. Names derive from it. */
     readonly id: string;
@@ -84,7 +88,12 @@ export interface Order {
 }
 
 export interface UpdateOrder extends Order {
-  readonly before: { readonly planId: string; readonly backend: Json; readonly parameters: Secret<JsonObject> };
+  readonly before: {
+    readonly planId: string;
+    readonly backend: Json;
+    readonly parameters: Secret<JsonObject>;
+    readonly maintenanceVersion?: string;
+  };
 }
 
 export interface BindingOrder extends Order {

@@ -23,6 +23,8 @@ export function makeOrder(parts: OrderParts): Order | UpdateOrder | BindingOrder
     verb,
     token: operation.token,
     attempt: operation.attempt,
+    // A second lease means that the first one's holder never told what came of it.
+    repeated: operation.attempt > 1 || operation.leaseNumber > 1,
     deadline: new Date(operation.deadlineAt),
     plan: {
       id: plan.id,
@@ -35,6 +37,7 @@ export function makeOrder(parts: OrderParts): Order | UpdateOrder | BindingOrder
       context: target?.context ?? instance.context,
     },
     ...(operation.requester !== undefined && { requester: operation.requester }),
+    ...(operation.requestId !== undefined && { requestId: operation.requestId }),
     ...(interrupted !== undefined && {
       interrupted: {
         token: interrupted.token,
@@ -42,8 +45,11 @@ export function makeOrder(parts: OrderParts): Order | UpdateOrder | BindingOrder
       },
     }),
   };
-  if (target !== undefined)
-    return { ...order, before: { planId: before.id, backend: before.backend, parameters: instance.parameters } };
+  if (target !== undefined) {
+    const { parameters, maintenanceVersion: version } = instance;
+    const was = { planId: before.id, backend: before.backend, parameters };
+    return { ...order, before: { ...was, ...(version !== undefined && { maintenanceVersion: version }) } };
+  }
   return binding === undefined ? order : { ...order, binding: bindingPart(binding) };
 }
 

@@ -1,0 +1,31 @@
+/** Any OSB broker as a provider: Lotse is its platform. */
+import type { AdapterKind } from "#adapter";
+import { createCarrier } from "./carry.ts";
+import { check } from "./check.ts";
+import { connectTo } from "./client.ts";
+import { backendSchema, readAccount, secrets, settingsSchema } from "./settings.ts";
+
+const kind: AdapterKind = {
+  name: "osb",
+  settings: settingsSchema,
+  secrets,
+  backend: backendSchema,
+  async open(settings) {
+    const account = readAccount(settings);
+    const downstream = connectTo(account);
+    const carrier = createCarrier(account, downstream);
+    return {
+      provision: (order, tools) => carrier.carry(order, undefined, tools),
+      update: (order, tools) => carrier.carry(order, undefined, tools),
+      deprovision: (order, tools) => carrier.carry(order, undefined, tools),
+      bind: (order, tools) => carrier.carry(order, undefined, tools),
+      unbind: (order, tools) => carrier.carry(order, undefined, tools),
+      poll: (order, handle, tools) => carrier.carry(order, handle, tools),
+      fetch: (order, tools) => carrier.fetch(order, tools),
+      check: (signal) => check(account, downstream, signal),
+      close: () => downstream.close(),
+    };
+  },
+};
+
+export default kind;

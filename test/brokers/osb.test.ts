@@ -1,0 +1,388 @@
+/** Lotse as a platform towards a downstream broker that does everything wrong which brokers and networks do. */
+import t, { type Test } from "tap";
+import osb from "../../brokers/osb/index.ts";
+import type { JsonObject } from "../../src/core/json.ts";
+import { Secret } from "../../src/core/secret.ts";
+import {
+  access,
+  asyncPlan,
+  hints,
+  largerPlan,
+  offering,
+  order,
+  planOf,
+  settledState,
+  startTestBroker,
+  syncPlan,
+  type TestBroker,
+} from "../support/broker.ts";
+import { basic, faults, type ScriptedBroker, send, startScriptedBroker } from "../support/scripted-broker.ts";
+
+const backend = (planId: string, more: object = {}): JsonObject => ({
+  serviceId: "downstream service",
+  planId: `downstream ${planId}`,
+  instancesRetrievable: true,
+  bindingsRetrievable: true,
+  ...more,
+});
+
+const fast = { repeatMs: 5, busyMs: 5, settleMs: 10 };
+
+async function openAdapter(url: string, more: JsonObject = {}, secrets: { [name: string]: Secret<string> } = {}) {
+  const given = Object.keys(secrets).length > 0;
+  return osb.open({
+    values: {
+      url,
+      ...(!given && { username: basic.username }),
+      apiVersion: "2.17",
+      context: "pass",
+      originatingIdentity: "pass",
+      requestIdentity: "pass",
+      timeoutMs: 300,
+      connectTimeoutMs: 1000,
+      connections: 8,
+      maxResponseBytes: 10_000,
+      retries: 4,
+      pace: fast,
+      breaker: { failures: 1000, coolDownMs: 100 },
+      ...more,
+    },
+    secrets: given ? secrets : { password: new Secret(basic.password) },
+  });
+}
+
+interface Chain {
+  readonly lotse: TestBroker;
+  readonly downstream: ScriptedBroker;
+  /** A new instance and binding for each round; what exists downstream is all of this round. */
+  next(): void;
+  instance: string;
+  binding: string;
+}
+
+async function chain(
+  t: Test,
+  { settings = {}, backendMore = {} }: { settings?: JsonObject; backendMore?: object } = {},
+): Promise<Chain> {
+  const downstream = await startScriptedBroker(t);
+  const adapter = await openAdapter(downstream.url, settings);
+  const plans = [syncPlan, asyncPlan, largerPlan].map((id) => planOf(id, { backend: backend(id, backendMore) }));
+  const lotse = await startTestBroker(t, { adapter, offerings: [{ ...offering, plans }] });
+  t.teardown(() => adapter.close?.());
+  let round = 0;
+  const both: Chain = {
+    lotse,
+    downstream,
+    instance: "",
+    binding: "",
+    next() {
+      both.instance = `/service_instances/i${++round}`;
+      both.binding = `${both.instance}/service_bindings/b${round}`;
+      downstream.inventory.clear();
+      downstream.calls.length = 0;
+      downstream.polls = 0;
+    },
+  };
+  both.next();
+  return both;
+}
+
+const incomplete = "?accepts_incomplete=true";
+
+/** Asks, and waits for the end where the answer is 202. The last state, or the status. */
+async function end(lotse: TestBroker, method: "PUT" | "PATCH" | "DELETE", url: string, body?: object): Promise<string> {
+  const query = method === "DELETE" ? `?${hints()}&accepts_incomplete=true` : incomplete;
+  const answer = await lotse.ask(method, `${url}${query}`, body);
+  if (answer.status !== 202)
+    return answer.status < 300 ? "succeeded" : `${answer.status} ${answer.body.description ?? ""}`;
+  const state = await settledState(lotse, `${url}/last_operation?operation=${answer.body.operation}`);
+  return state.body.state === "failed" ? `failed ${state.body.description ?? ""}` : String(state.body.state);
+}
+
+const verbs = {
+  provision: ({ lotse, instance }: Chain) => end(lotse, "PUT", instance, order()),
+  update: ({ lotse, instance }: Chain) => end(lotse, "PATCH", instance, access(largerPlan)),
+  bind: ({ lotse, binding }: Chain) => end(lotse, "PUT", binding, access()),
+  unbind: ({ lotse, binding }: Chain) => end(lotse, "DELETE", binding),
+  deprovision: ({ lotse, instance }: Chain) => end(lotse, "DELETE", instance),
+};
+type Verb = keyof typeof verbs;
+
+async function upTo(both: Chain, verb: Verb): Promise<void> {
+  const before: { [V in Verb]: readonly Verb[] } = {
+    provision: [],
+    update: ["provision"],
+    bind: ["provision"],
+    unbind: ["provision", "bind"],
+    deprovision: ["provision", "bind"],
+  };
+  for (const earlier of before[verb]) await verbs[earlier](both);
+}
+
+/** What Lotse says exists, and what does. */
+async function agree(t: Test, { lotse, downstream, instance, binding }: Chain, what: string): Promise<void> {
+  const says = [(await lotse.ask("GET", instance)).status === 200, (await lotse.ask("GET", binding)).status === 200];
+  const names = [...downstream.inventory.keys()];
+  const is = [names.some((name) => !name.includes("/")), names.some((name) => name.includes("/"))];
+  t.same(is, says, `${what}: both know of the same`);
+  t.ok(names.filter((name) => !name.includes("/")).length <= 1, `${what}: nothing is there twice`);
+}
+
+/** Until our own clean-up has removed what matches, for which nobody has to ask. */
+async function nothingLeft({ downstream }: Chain, of: (name: string) => boolean = () => true): Promise<void> {
+  const until = Date.now() + 10_000;
+  while ([...downstream.inventory.keys()].some(of) && Date.now() < until) await moment();
+}
+
+const moment = () => new Promise((resolve) => setTimeout(resolve, 5));
+const isBinding = (name: string) => name.includes("/");
+
+for (const polls of [0, 2])
+  t.test(
+    `whatever goes wrong once is put right (${polls === 0 ? "synchronous" : "asynchronous"} downstream)`,
+    async (t) => {
+      for (const [name, fault] of Object.entries(faults))
+        for (const verb of Object.keys(verbs) as Verb[])
+          t.test(`it ${name} at ${verb}`, async (t) => {
+            const both = await chain(t);
+            await upTo(both, verb);
+            both.downstream.polls = polls;
+            both.downstream.script[verb].push(fault);
+            t.equal(await verbs[verb](both), "succeeded");
+            await agree(t, both, verb);
+          });
+    },
+  );
+
+t.test("whatever goes wrong while polling is no failure", async (t) => {
+  const whilePolling = { ...faults, "answers 404": fixed(404), "answers 400": fixed(400), "answers 401": fixed(401) };
+  const both = await chain(t);
+  for (const [name, fault] of Object.entries(whilePolling))
+    for (const verb of ["provision", "bind", "update", "deprovision"] as const)
+      await t.test(`it ${name} when asked about ${verb}`, async (t) => {
+        both.next();
+        await upTo(both, verb);
+        both.downstream.polls = 2;
+        both.downstream.script.poll.push(fault, fault);
+        t.equal(await verbs[verb](both), "succeeded");
+        await agree(t, both, verb);
+      });
+});
+
+function fixed(status: number, body: object = {}): (typeof faults)[string] {
+  return (_call, response) => send(response, { status, body });
+}
+
+t.test("what keeps failing is given up, told with its first reason, and cleaned up", async (t) => {
+  const both = await chain(t);
+  for (const [name, fault] of Object.entries(faults)) {
+    // These say that the request was not looked at; it is repeated until the deadline.
+    if (/429|408|Concurrency/.test(name)) continue;
+    for (const verb of ["provision", "bind"] as const)
+      await t.test(`it ${name} at ${verb}, again and again`, async (t) => {
+        both.next();
+        await upTo(both, verb);
+        both.downstream.script[verb].push(fixed(502, { description: "the first reason" }), ...Array(4).fill(fault));
+        t.match(await verbs[verb](both), /the first reason/);
+        await nothingLeft(both, verb === "provision" ? undefined : isBinding);
+        await agree(t, both, verb);
+        t.equal(both.downstream.calls.filter(({ asked }) => asked === verb).length, 5, "within the budget");
+      });
+  }
+});
+
+t.test("a considered no reaches the customer in the downstream's words, without secrets", async (t) => {
+  const both = await chain(t);
+  const no = { error: "QuotaExceeded", description: "No room for hunter2hunter2, ask your \u001b[31mprovider." };
+  both.downstream.script.provision.push(fixed(400, no));
+  const wanted = order(syncPlan, { parameters: { size: 1, note: "hunter2hunter2" } });
+  const answer = await both.lotse.ask("PUT", `${both.instance}${incomplete}`, wanted);
+  t.equal(answer.status, 400);
+  t.equal(answer.body.description, "No room for […], ask your  [31mprovider. (QuotaExceeded)");
+  t.equal((await both.lotse.ask("PUT", `${both.instance}${incomplete}`, order())).status, 201, "the id stays free");
+});
+
+t.test("a no after a lost answer is not believed to mean that nothing is there", async (t) => {
+  const both = await chain(t);
+  both.downstream.script.provision.push(
+    faults["drops the answer"] ?? fixed(500),
+    fixed(400, { description: "Quota." }),
+  );
+  t.match(await verbs.provision(both), /failed|500/);
+  await nothingLeft(both);
+  t.equal(both.downstream.inventory.size, 0);
+});
+
+t.test("a broker that answers every repeat with 409 still gives its instance and credentials", async (t) => {
+  for (const verb of ["provision", "bind"] as const) {
+    const both = await chain(t);
+    await upTo(both, verb);
+    both.downstream.forgetful = true;
+    both.downstream.script[verb].push(faults["drops the answer"] ?? fixed(500));
+    t.equal(await verbs[verb](both), "succeeded");
+    await agree(t, both, verb);
+  }
+});
+
+t.test("an asynchronous failure downstream is a failure here, and its leavings are removed", async (t) => {
+  const both = await chain(t);
+  both.downstream.polls = 1;
+  both.downstream.script.poll.push((_call, response, serve) => {
+    serve();
+    send(response, { status: 200, body: { state: "failed", description: "The disk broke." } });
+  });
+  t.equal(await verbs.provision(both), "failed The disk broke.");
+  both.downstream.polls = 0;
+  await nothingLeft(both);
+  t.equal(both.downstream.inventory.size, 0);
+});
+
+t.test("an update that failed downstream says what is left of the instance", async (t) => {
+  const both = await chain(t);
+  await verbs.provision(both);
+  both.downstream.polls = 1;
+  const failed = { state: "failed", description: "No.", instance_usable: true, update_repeatable: false };
+  both.downstream.script.poll.push(fixed(200, failed));
+  const begun = await both.lotse.ask("PATCH", `${both.instance}${incomplete}`, access(largerPlan));
+  const state = await settledState(both.lotse, `${both.instance}/last_operation?operation=${begun.body.operation}`);
+  t.same(state.body, failed);
+  t.match((await both.lotse.ask("GET", both.instance)).body, { plan_id: syncPlan });
+});
+
+t.test("the downstream's pace and words are passed on", async (t) => {
+  const both = await chain(t);
+  both.downstream.polls = 3;
+  both.downstream.script.poll.push((_call, response, serve) => {
+    response.setHeader("retry-after", "3600");
+    send(response, serve());
+  });
+  const begun = await both.lotse.ask("PUT", `${both.instance}${incomplete}`, order());
+  t.equal(begun.status, 202);
+  const until = Date.now() + 5000;
+  let told: unknown;
+  for (; told !== "half way" && Date.now() < until; await moment())
+    told = (await both.lotse.ask("GET", `${both.instance}/last_operation`)).body.description;
+  t.equal(told, "half way");
+  const polled = () => both.downstream.calls.filter(({ asked }) => asked === "poll").length;
+  t.equal(polled(), 1, "an hour is an hour");
+});
+
+t.test("ids are Lotse's own, so that two platforms which chose the same never meet downstream", async (t) => {
+  const both = await chain(t);
+  for (const platform of ["a", "b"]) {
+    t.equal((await both.lotse.ask("PUT", both.instance, order(), { authorization: platform })).status, 201);
+    t.equal((await both.lotse.ask("PUT", both.binding, access(), { authorization: platform })).status, 201);
+  }
+  const names = [...both.downstream.inventory.keys()];
+  t.equal(names.length, 4);
+  for (const name of names) t.match(name, /^[0-9a-f-]{36}(\/service_bindings\/[0-9a-f-]{36})?$/);
+});
+
+t.test("who asked, why and under which name is passed on, rewritten or withheld as the operator says", async (t) => {
+  const headers = {
+    "x-broker-api-originating-identity": `cloudfoundry ${Buffer.from('{"user_id":"u1"}').toString("base64")}`,
+    "x-broker-api-request-identity": "request 1".replace(" ", "-"),
+  };
+  const context = { platform: "cloudfoundry", organization_name: "Amt" };
+  const asked = async (settings: JsonObject) => {
+    const both = await chain(t, { settings });
+    await both.lotse.ask("PUT", both.instance, order(syncPlan, { context }), headers);
+    const [call] = both.downstream.calls;
+    return {
+      context: call?.body.context,
+      organization: call?.body.organization_guid,
+      identity: call?.headers["x-broker-api-originating-identity"],
+      request: call?.headers["x-broker-api-request-identity"],
+      version: call?.headers["x-broker-api-version"],
+    };
+  };
+  t.match(await asked({}), {
+    context,
+    organization: "org",
+    identity: /^cloudfoundry /,
+    request: "request-1",
+    version: "2.17",
+  });
+  t.match(await asked({ context: "rewrite", apiVersion: "2.13" }), {
+    context: { platform: "lotse" },
+    organization: "lotse",
+    version: "2.13",
+  });
+  t.same(await asked({ context: "withhold", originatingIdentity: "withhold", requestIdentity: "withhold" }), {
+    context: undefined,
+    organization: "lotse",
+    identity: undefined,
+    request: undefined,
+    version: "2.17",
+  });
+});
+
+t.test("a rotation is handed on where the downstream knows it, and is a fresh binding where it does not", async (t) => {
+  for (const bindingRotatable of [true, false]) {
+    const both = await chain(t, { backendMore: { bindingRotatable } });
+    await verbs.provision(both);
+    await both.lotse.ask("PUT", both.binding, access(syncPlan, { parameters: { size: 3 } }));
+    const next = await both.lotse.ask("PUT", `${both.instance}/service_bindings/b2`, { predecessor_binding_id: "b1" });
+    t.equal(next.status, 201);
+    const [first, second] = both.downstream.calls.filter(({ asked }) => asked === "bind");
+    t.same(second?.body.parameters, { size: 3 });
+    const predecessor = bindingRotatable ? first?.path.split("/").at(-1) : undefined;
+    t.equal(second?.body.predecessor_binding_id, predecessor);
+    t.equal((await both.lotse.ask("GET", both.binding)).status, 200, "both are valid in parallel");
+  }
+});
+
+t.test("a broker that is down is left alone for a while and costs no operation", async (t) => {
+  const both = await chain(t, { settings: { breaker: { failures: 2, coolDownMs: 150 }, retries: 50 } });
+  both.downstream.script.provision.push(...Array(2).fill(faults["drops the request"]));
+  t.equal(await verbs.provision(both), "succeeded");
+  t.equal(both.downstream.calls.filter(({ asked }) => asked === "provision").length, 3);
+});
+
+t.test("an address where nobody answers, a refused password and a wrong address are told by the check", async (t) => {
+  const downstream = await startScriptedBroker(t);
+  const check = async (url: string, secret = basic.password) => {
+    const adapter = await osb.open({
+      values: {
+        url,
+        username: "lotse",
+        apiVersion: "2.17",
+        context: "pass",
+        originatingIdentity: "pass",
+        requestIdentity: "pass",
+        timeoutMs: 1000,
+        connectTimeoutMs: 1000,
+        connections: 1,
+        maxResponseBytes: 10_000,
+        retries: 1,
+        pace: fast,
+        breaker: { failures: 10, coolDownMs: 100 },
+      },
+      secrets: { password: new Secret(secret) },
+    });
+    const told = await adapter.check?.(AbortSignal.timeout(5000));
+    await adapter.close?.();
+    return told;
+  };
+  t.equal(await check(downstream.url), undefined);
+  t.match(await check(downstream.url, "wrong"), /refuses the credentials/);
+  t.match(await check("http://127.0.0.1:1"), /cannot be asked/);
+  downstream.script.catalog.push(fixed(404));
+  t.match(await check(downstream.url), /does not answer like an OSB broker/);
+  downstream.script.catalog.push(fixed(412, { description: "Speak 2.13." }));
+  t.match(await check(downstream.url), /Speak 2.13/);
+});
+
+t.test("settings that contradict each other or would send secrets in the clear are refused", async (t) => {
+  const open = (values: JsonObject, secrets: { [name: string]: Secret<string> } = {}) => osb.open({ values, secrets });
+  const word = new Secret("x");
+  await t.rejects(open({ url: "http://broker.example" }), /must begin with https/);
+  await t.rejects(open({ url: "https://b.example", username: "u" }), /needed together/);
+  await t.rejects(open({ url: "https://b.example", username: "u" }, { password: word, token: word }), /Give one of/);
+  await t.rejects(open({ url: "https://b.example", tokenUrl: "https://t.example" }), /needed together/);
+  await t.rejects(
+    open({ url: "https://b.example", tokenUrl: "http://t.example", clientId: "c" }, { clientSecret: word }),
+    /must begin with https/,
+  );
+  await t.rejects(open({ url: "https://b.example" }, { clientKey: word }), /needed together/);
+});
