@@ -68,10 +68,13 @@ export function createCarrier(account: Account, downstream: Downstream): Carrier
         const shown = order.verb === "provision" || order.verb === "update" ? { made: instanceMade(meaning.body) } : {};
         return { ...pending(waiting, answer.retryAfterMs), ...shown };
       }
+      case "absent":
+        if (!(await answersAsBroker(downstream, tools.signal)))
+          throw new Error("The downstream answered 404, and its address does not answer like a broker's.");
+        if (deed === "remove") return gone(order, handle);
+        return refused(order, handle, answer, { usable: true, repeatable: true });
       case "gone":
-        // A request that was given up may arrive after its removal; then there is something after all.
-        if (order.interrupted === undefined || handle.goneOnce === true) return { state: "done" };
-        return pending({ ...handle, goneOnce: true }, account.pace.settleMs);
+        return gone(order, handle);
       case "busy":
         return {
           ...pending(handle, answer.retryAfterMs ?? account.pace.busyMs),
@@ -79,11 +82,19 @@ export function createCarrier(account: Account, downstream: Downstream): Carrier
         };
       case "exists":
         return readBack(order, handle, answer, tools);
+      case "misconfigured":
+        throw new Error(`The downstream does not take this account or address: it answered ${answer.status}.`);
       case "refused":
         return refused(order, handle, answer, meaning);
       case "unclear":
         return unclear(order, handle, describe(answer, secretsOf(order)), meaning.considered, tools);
     }
+  }
+
+  /** A request that was given up may arrive after its removal; then there is something after all. */
+  function gone(order: AnyOrder, handle: Handle): Outcome {
+    if (order.interrupted === undefined || handle.goneOnce === true) return { state: "done" };
+    return pending({ ...handle, goneOnce: true }, account.pace.settleMs);
   }
 
   /** A lost answer's work may be there although this answer says no: then it is not known to be clean. */
@@ -191,12 +202,19 @@ export function createCarrier(account: Account, downstream: Downstream): Carrier
       if (!(isBinding(order) ? backend.bindingsRetrievable : backend.instancesRetrievable))
         throw new Error("The downstream does not let this be fetched.");
       const answer = await downstream.ask(fetchOf(order, account), tools.signal);
-      if (answer.status === 404 || answer.status === 410) return undefined;
+      const absent = answer.status === 404 || answer.status === 410;
+      if (absent && (await answersAsBroker(downstream, tools.signal))) return undefined;
       if (answer.status !== 200 || answer.body === undefined)
         throw new Error(`The downstream answered ${answer.status} when it was asked what is there.`);
       return made(order, answer.body);
     },
   };
+}
+
+/** An address where nothing is says 404 to everything; believing it would mean to forget what is there. */
+async function answersAsBroker(downstream: Downstream, signal: AbortSignal): Promise<boolean> {
+  const { status, body } = await downstream.ask({ method: "GET", path: ["v2", "catalog"] }, signal);
+  return status === 200 && Array.isArray(body?.services);
 }
 
 function made(order: AnyOrder, body: JsonObject): Made {

@@ -9,7 +9,9 @@
  * | 408, 425, 429                            | busy      | busy      | busy                  |
  * | 422 ConcurrencyError                     | busy      | busy      | busy                  |
  * | 409                                      | exists    | refused   | refused               |
- * | 410, 404                                 | refused   | refused   | gone                  |
+ * | 404                                      | absent    | absent    | absent                |
+ * | 410                                      | refused   | refused   | gone                  |
+ * | 401, 412                                 | misconfigured, whatever was asked             |||
  * | other 4xx                                | refused   | refused   | refused               |
  */
 import type { JsonObject } from "#adapter";
@@ -21,6 +23,10 @@ export type Meaning =
   | { readonly is: "done"; readonly body: JsonObject }
   | { readonly is: "accepted"; readonly body: JsonObject; readonly operation?: string }
   | { readonly is: "gone" | "exists" | "busy" }
+  /** What brokers say that keep no memory, and what a wrong address says. */
+  | { readonly is: "absent" }
+  /** The downstream did not look at the order: an operator has to put the account right, and then it goes on. */
+  | { readonly is: "misconfigured" }
   /** Nothing was changed by this request. */
   | { readonly is: "refused"; readonly usable: boolean; readonly repeatable: boolean }
   /** It may have taken effect. `considered`: the broker's own word on it, which will not change by asking again. */
@@ -33,9 +39,10 @@ export function judge(deed: Deed, { status, body }: Answer): Meaning {
   if (status === 200 || status === 201 || status === 202) return success(status, body);
   if (status === 408 || status === 425 || status === 429) return { is: "busy" };
   if (status === 422 && body?.error === "ConcurrencyError") return { is: "busy" };
+  if (status === 401 || status === 412) return { is: "misconfigured" };
+  if (status === 404) return { is: "absent" };
   if (status === 409 && deed === "create") return { is: "exists" };
-  // 404 is no answer OSB knows here, but what brokers say that keep no memory; a wrong address answers without JSON.
-  if (deed === "remove" && (status === 410 || (status === 404 && body !== undefined))) return { is: "gone" };
+  if (deed === "remove" && status === 410) return { is: "gone" };
   if (status >= 400 && status < 500)
     return { is: "refused", usable: body?.instance_usable !== false, repeatable: body?.update_repeatable !== false };
   return { is: "unclear", considered: status === 500 && typeof body?.description === "string" };

@@ -60,6 +60,7 @@ export function makeFetchOrder(instance: Instance, plan: Plan, token: string, de
     verb: "provision",
     token,
     attempt: 1,
+    repeated: false,
     deadline,
     plan: { id: plan.id, backend: plan.backend, ...(maintenanceVersion !== undefined && { maintenanceVersion }) },
     instance: instancePart(instance),

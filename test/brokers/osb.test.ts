@@ -1,4 +1,7 @@
 /** Lotse as a platform towards a downstream broker that does everything wrong which brokers and networks do. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import t, { type Test } from "tap";
 import osb from "../../brokers/osb/index.ts";
 import type { JsonObject } from "../../src/core/json.ts";
@@ -16,6 +19,7 @@ import {
   syncPlan,
   type TestBroker,
 } from "../support/broker.ts";
+import { createAuthority } from "../support/certificates.ts";
 import { basic, faults, type ScriptedBroker, send, startScriptedBroker } from "../support/scripted-broker.ts";
 
 const backend = (planId: string, more: object = {}): JsonObject => ({
@@ -28,28 +32,24 @@ const backend = (planId: string, more: object = {}): JsonObject => ({
 
 const fast = { repeatMs: 5, busyMs: 5, settleMs: 10 };
 
-async function openAdapter(url: string, more: JsonObject = {}, secrets: { [name: string]: Secret<string> } = {}) {
-  const given = Object.keys(secrets).length > 0;
-  return osb.open({
-    values: {
-      url,
-      ...(!given && { username: basic.username }),
-      apiVersion: "2.17",
-      context: "pass",
-      originatingIdentity: "pass",
-      requestIdentity: "pass",
-      timeoutMs: 300,
-      connectTimeoutMs: 1000,
-      connections: 8,
-      maxResponseBytes: 10_000,
-      retries: 4,
-      pace: fast,
-      breaker: { failures: 1000, coolDownMs: 100 },
-      ...more,
-    },
-    secrets: given ? secrets : { password: new Secret(basic.password) },
-  });
-}
+const basicValues = (url: string): JsonObject => ({
+  url,
+  username: basic.username,
+  apiVersion: "2.17",
+  context: "pass",
+  originatingIdentity: "pass",
+  requestIdentity: "pass",
+  timeoutMs: 300,
+  connectTimeoutMs: 1000,
+  connections: 8,
+  maxResponseBytes: 10_000,
+  retries: 4,
+  pace: fast,
+  breaker: { failures: 1000, coolDownMs: 100 },
+});
+
+const openAdapter = (url: string, more: JsonObject = {}, password: string = basic.password) =>
+  osb.open({ values: { ...basicValues(url), ...more }, secrets: { password: new Secret(password) } });
 
 interface Chain {
   readonly lotse: TestBroker;
@@ -341,25 +341,8 @@ t.test("a broker that is down is left alone for a while and costs no operation",
 
 t.test("an address where nobody answers, a refused password and a wrong address are told by the check", async (t) => {
   const downstream = await startScriptedBroker(t);
-  const check = async (url: string, secret = basic.password) => {
-    const adapter = await osb.open({
-      values: {
-        url,
-        username: "lotse",
-        apiVersion: "2.17",
-        context: "pass",
-        originatingIdentity: "pass",
-        requestIdentity: "pass",
-        timeoutMs: 1000,
-        connectTimeoutMs: 1000,
-        connections: 1,
-        maxResponseBytes: 10_000,
-        retries: 1,
-        pace: fast,
-        breaker: { failures: 10, coolDownMs: 100 },
-      },
-      secrets: { password: new Secret(secret) },
-    });
+  const check = async (url: string, password?: string) => {
+    const adapter = await openAdapter(url, {}, password);
     const told = await adapter.check?.(AbortSignal.timeout(5000));
     await adapter.close?.();
     return told;
@@ -371,6 +354,64 @@ t.test("an address where nobody answers, a refused password and a wrong address 
   t.match(await check(downstream.url), /does not answer like an OSB broker/);
   downstream.script.catalog.push(fixed(412, { description: "Speak 2.13." }));
   t.match(await check(downstream.url), /Speak 2.13/);
+});
+
+t.test(
+  "a downstream is reached only over TLS that can be verified, and with a certificate where it wants one",
+  async (t) => {
+    const authority = createAuthority("Authority for tests");
+    const server = authority.certify("127.0.0.1");
+    const downstream = await startScriptedBroker(t, {
+      tls: { ...server, ca: authority.ca, requestCert: true, rejectUnauthorized: true },
+    });
+    const client = authority.certify("lotse");
+    const check = async (values: JsonObject, secrets: { [name: string]: Secret<string> } = {}) => {
+      const password = new Secret(basic.password);
+      const given = { ...basicValues(downstream.url), ...values };
+      const adapter = await osb.open({ values: given, secrets: { password, ...secrets } });
+      t.teardown(() => adapter.close?.());
+      return adapter.check?.(AbortSignal.timeout(5000));
+    };
+    const mutual = { clientKey: new Secret(client.key) };
+    t.equal(await check({ ca: authority.ca, clientCertificate: client.cert }, mutual), undefined);
+    t.match(await check({ clientCertificate: client.cert }, mutual), /cannot be asked/, "an authority nobody named");
+    const other = createAuthority("Another").ca;
+    t.match(await check({ ca: other, clientCertificate: client.cert }, mutual), /cannot be asked/, "the wrong one");
+    t.match(await check({ ca: authority.ca }), /cannot be asked/, "without a certificate of its own");
+    t.equal(downstream.calls.length, 1);
+  },
+);
+
+t.test("with client credentials a token is fetched, kept, and replaced when it is refused", async (t) => {
+  const grants: string[] = [];
+  let valid = 0;
+  const issuer = createServer(async (request, response) => {
+    grants.push(`${request.headers.authorization} ${await text(request)}`);
+    response.setHeader("content-type", "application/json");
+    response.end(
+      JSON.stringify({ access_token: `token ${++valid}`.replace(" ", "-"), token_type: "bearer", expires_in: 3600 }),
+    );
+  });
+  await new Promise<void>((resolve) => issuer.listen(0, "127.0.0.1", resolve));
+  t.teardown(() => issuer.close());
+  const tokenUrl = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/token`;
+  const downstream = await startScriptedBroker(t, { accepts: () => `Bearer token-${valid}` });
+  const { username: _username, ...rest } = basicValues(downstream.url);
+  const adapter = await osb.open({
+    values: { ...rest, tokenUrl, clientId: "lotse", scope: "osb" },
+    secrets: { clientSecret: new Secret("s3cret") },
+  });
+  t.teardown(() => adapter.close?.());
+  const check = () => adapter.check?.(AbortSignal.timeout(5000));
+  t.same(await Promise.all([check(), check()]), [undefined, undefined]);
+  t.equal(grants.length, 1, "one token serves many");
+  t.match(grants[0], `Basic ${Buffer.from("lotse:s3cret").toString("base64")} `);
+  t.match(grants[0], /scope=osb/);
+  t.match(grants[0], /grant_type=client_credentials/);
+  valid++;
+  t.match(await check(), /refuses the credentials/);
+  t.equal(await check(), undefined, "the next request brings a new one");
+  t.equal(grants.length, 2);
 });
 
 t.test("settings that contradict each other or would send secrets in the clear are refused", async (t) => {

@@ -5,7 +5,7 @@ import forge from "node-forge";
 export interface Authority {
   /** PEM; what a client trusts. */
   readonly ca: string;
-  /** A server's key and certificate for these names; an IP address is written as such. */
+  /** Key and certificate of a server, or of a client, for these names; an IP address is written as such. */
   certify(...names: readonly string[]): { readonly key: string; readonly cert: string };
 }
 
@@ -28,7 +28,7 @@ export function createAuthority(name: string): Authority {
       const altNames = names.map((value) => (/^[0-9.]+$|:/.test(value) ? { type: 7, ip: value } : { type: 2, value }));
       issued.setExtensions([
         { name: "basicConstraints", cA: false },
-        { name: "extKeyUsage", serverAuth: true },
+        { name: "extKeyUsage", serverAuth: true, clientAuth: true },
         { name: "subjectAltName", altNames },
       ]);
       issued.sign(own.privateKey, forge.md.sha256.create());

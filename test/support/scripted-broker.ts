@@ -1,5 +1,6 @@
 /** A downstream OSB broker that fails when told to: for faults no real one makes on demand. Keeps an inventory. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import type { Test } from "tap";
@@ -39,7 +40,13 @@ export interface ScriptedBroker {
 const password = "for the downstream only";
 export const basic = { username: "lotse", password };
 
-export async function startScriptedBroker(t: Test): Promise<ScriptedBroker> {
+/** `accepts`: the Authorization header; Basic with `basic` if absent. `tls`: it is reached by https then. */
+export interface BrokerWishes {
+  readonly accepts?: () => string;
+  readonly tls?: ServerOptions;
+}
+
+export async function startScriptedBroker(t: Test, wishes: BrokerWishes = {}): Promise<ScriptedBroker> {
   const inventory = new Map<string, JsonObject>();
   const jobs = new Map<string, { left: number; finish: () => void }>();
   const calls: Call[] = [];
@@ -55,13 +62,14 @@ export async function startScriptedBroker(t: Test): Promise<ScriptedBroker> {
   };
   let tokens = 0;
 
-  const server = createServer((request, response) => void handle(request, response));
+  const listen = (request: IncomingMessage, response: ServerResponse) => void handle(request, response);
+  const server = wishes.tls === undefined ? createServer(listen) : createTlsServer(wishes.tls, listen);
+  const accepts = wishes.accepts ?? (() => `Basic ${Buffer.from(`lotse:${password}`).toString("base64")}`);
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams: query } = new URL(request.url ?? "", "http://127.0.0.1");
     const raw = await text(request);
-    const authorized = request.headers.authorization === `Basic ${Buffer.from(`lotse:${password}`).toString("base64")}`;
-    if (!authorized) return send(response, { status: 401, body: {} });
+    if (request.headers.authorization !== accepts()) return send(response, { status: 401, body: {} });
     const body = raw === "" ? {} : (JSON.parse(raw) as JsonObject);
     const asked = kindOf(request.method ?? "", pathname);
     const path = pathname.replace(/^\/v2\/service_instances\//, "").replace(/\/last_operation$/, "");
@@ -138,7 +146,7 @@ export async function startScriptedBroker(t: Test): Promise<ScriptedBroker> {
     server.close();
   });
   const broker: ScriptedBroker = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${wishes.tls === undefined ? "http" : "https"}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     calls,
     inventory,
     script,
