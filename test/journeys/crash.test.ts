@@ -274,7 +274,6 @@ const servers = await Promise.all([postgresqlForTests(t), postgresqlForTests(t)]
 t.jobs = servers.length;
 
 function story(name: string, tell: (t: Test, server: TestPostgresql) => Promise<void>): void {
-  if (process.env.LANE !== undefined && !name.includes(process.env.LANE)) return;
   void t.test(name, { buffered: true, timeout: 200_000 }, async (t) => {
     const server = servers.shift();
     if (server === undefined) throw new Error("More stories run at once than there are servers.");
