@@ -140,10 +140,11 @@ export function storeBoundaries(instanceIds: RegExp): Boundaries {
 
   function nameIn(text: string): string | undefined {
     const own = [...text.matchAll(/(?<![a-z0-9])[0-9a-z]{26}(?![a-z0-9])/g)].map(([id]) => id);
-    const name = instanceIds.exec(text)?.[0] ?? own.map((id) => nameOf.get(id)).find((known) => known !== undefined);
+    const name = instanceIds.exec(text)?.[0];
+    // The worker's id may be said before the instance's.
+    if (name === undefined) return own.map((id) => nameOf.get(id)).findLast((known) => known !== undefined);
     // What is written next to two instances belongs to neither: the platform, the worker.
-    if (name !== undefined)
-      for (const id of own) nameOf.set(id, nameOf.has(id) && nameOf.get(id) !== name ? undefined : name);
+    for (const id of own) nameOf.set(id, nameOf.has(id) && nameOf.get(id) !== name ? undefined : name);
     return name;
   }
 }

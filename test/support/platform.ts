@@ -3,8 +3,11 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Answer } from "./broker.ts";
 import { type BrokerProcess, largerPlan, offeringId, smallPlan } from "./broker-process.ts";
 
-/** What a platform wants done to one instance (and, for the last two, to its one binding). */
-export type Wish = "provision" | "update" | "deprovision" | "bind" | "unbind";
+/** What a platform wants done to one instance (and to its one binding). */
+export type Wish = "provision" | "update" | "bind" | "unbind" | "deprovision";
+
+/** In the order of a life. */
+export const wishes: readonly Wish[] = ["provision", "update", "bind", "unbind", "deprovision"];
 
 export interface Platform {
   /** One request; rejects when no answer came. */
