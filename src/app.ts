@@ -19,7 +19,6 @@ import type { Switches } from "./core/switches.ts";
 import type { Denial } from "./http/basic-auth.ts";
 import { Refused, refusalFor } from "./http/errors.ts";
 import { addHealthRoutes } from "./http/health.ts";
-import { describeError } from "./http/log-redaction.ts";
 import { readJsonObject } from "./http/read-json.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import type { Metrics } from "./metrics.ts";
@@ -225,10 +224,7 @@ function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
 function answerError(parts: AppParts, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = error instanceof Refused ? error.refusal : refusalFor(error);
   if (refusal !== undefined) return sendRefusal(reply, refusal);
-  parts.log.error(
-    { err: describeError(error), requestId: request.id, route: request.routeOptions?.url },
-    "unexpected error",
-  );
+  parts.log.error({ err: error, requestId: request.id, route: request.routeOptions?.url }, "unexpected error");
   // A 500 to a poll makes some platforms give the whole operation up; 503 makes all of them ask again.
   const poll = request.routeOptions?.url?.endsWith("/last_operation") === true;
   return sendRefusal(reply, poll ? refuse(503, "Unavailable") : refuse(500, "InternalError"));

@@ -1,11 +1,12 @@
 /** Nobody could ask before the first platform exists; so the first start makes one, and an administrator's token. */
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Millis } from "./core/model.ts";
 import { makeToken } from "./http/bearer-auth.ts";
 import { generatePassword, hashPassword } from "./http/password.ts";
 import type { Accounts } from "./store/accounts.ts";
+import { writePrivateFile } from "./store/data-directory.ts";
 
 /** What is written once, for the newcomer to read; Lotse itself keeps hashes only. */
 export interface FirstRun {
@@ -53,7 +54,7 @@ export async function createFirstAccounts(
 }
 
 function note(file: string, more: FirstRun): void {
-  writeFileSync(file, `${JSON.stringify({ ...readFirstRun(file), ...more }, null, 2)}\n`, { mode: 0o600 });
+  writePrivateFile(file, `${JSON.stringify({ ...readFirstRun(file), ...more }, null, 2)}\n`);
 }
 
 /** Empty where there is no such file, or none that can be read as one: it may have been deleted, as it should be. */

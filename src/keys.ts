@@ -1,8 +1,9 @@
 /** The keys that seal data: the operator's, or one made at the first start and kept in the data directory. */
 import { hkdfSync, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "./config.ts";
+import { writePrivateFile } from "./store/data-directory.ts";
 import type { SealingKey } from "./store/seal.ts";
 
 export function readKeys(config: Pick<Config, "keys" | "dataDirectory">): readonly SealingKey[] {
@@ -10,7 +11,7 @@ export function readKeys(config: Pick<Config, "keys" | "dataDirectory">): readon
     return config.keys.map(({ id, secret }) => ({ id, key: Buffer.from(secret.reveal(), "base64") }));
   mkdirSync(config.dataDirectory, { recursive: true, mode: 0o755 });
   const path = join(config.dataDirectory, "sealing.key");
-  if (!existsSync(path)) writeFileSync(path, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600, flag: "wx" });
+  if (!existsSync(path)) writePrivateFile(path, `${randomBytes(32).toString("base64")}\n`);
   return [{ id: "local", key: Buffer.from(readFileSync(path, "utf8"), "base64") }];
 }
 

@@ -1,5 +1,6 @@
 /** Starts the broker: reads what was configured, opens what it needs, serves; stops in reverse order. */
 import { randomBytes, randomFillSync } from "node:crypto";
+import type { FastifyInstance } from "fastify";
 import { type DestinationStream, pino } from "pino";
 import { adapterKinds } from "../brokers/index.ts";
 import { type AppLog, buildApp } from "./app.ts";
@@ -13,7 +14,7 @@ import { createIds } from "./core/ids.ts";
 import type { Offering } from "./core/model.ts";
 import { startDemo } from "./embedded/demo.ts";
 import { systemClock } from "./engine/clock.ts";
-import { createEngine } from "./engine/engine.ts";
+import { createEngine, type Engine } from "./engine/engine.ts";
 import { createFirstAccounts } from "./first-run.ts";
 import { type Authenticator, createAuthenticator } from "./http/basic-auth.ts";
 import { authenticateBearer } from "./http/bearer-auth.ts";
@@ -180,13 +181,12 @@ async function open(
   });
 
   await app.listen({ host: config.host, port: config.port });
-  closing.push(() => app.close());
+  closing.push(() => stopServing(app, engine));
   const address = app.server.address();
   const port = typeof address === "object" ? (address?.port ?? config.port) : config.port;
   const url = `${config.http.tls === undefined ? "http" : "https"}://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`;
   await createFirstAccounts(accounts, config.dataDirectory, url, newId, clock.now());
   engine.start();
-  closing.push(() => engine.stop());
   closing.push(watch(() => sealAll(store, key, clock.now()), 1000, log));
   closing.push(watch(revisionWatch(accounts, authenticator), 1000, log));
   closing.push(watch(() => forget(knex, config.osb.operationRetentionDays, clock.now(), log), hourMs, log));
@@ -238,6 +238,18 @@ async function readOfferings(
   if (moved.length > 0)
     throw new ConfigError(moved.map((message) => ({ file: "catalog", path: "", message, severity: "error" })));
   return offerings;
+}
+
+/** For answers that are ready to leave. Whoever still waits then asks again, and finds the operation handed over. */
+const lastAnswersMs = 2_000;
+
+/** No new requests first, so that nothing begins which nobody would hand over; then the steps under way. */
+async function stopServing(app: FastifyInstance, engine: Engine): Promise<void> {
+  const closed = app.close();
+  await engine.stop();
+  const cut = setTimeout(() => app.server.closeAllConnections(), lastAnswersMs);
+  await closed;
+  clearTimeout(cut);
 }
 
 /** Repeats `work` at a pace; the function it returns waits for the running one and ends it. */

@@ -1,9 +1,10 @@
 /** The demonstration's two providers: two separate PostgreSQL servers, one for a public authority, one for an external. */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ProviderAccount } from "../config.ts";
 import { Secret } from "../core/secret.ts";
+import { writePrivateFile } from "../store/data-directory.ts";
 import { type EmbeddedPostgresql, startPostgresql } from "./postgresql.ts";
 
 export interface Demo {
@@ -43,6 +44,6 @@ export async function startDemo(dataDirectory: string, slots: number, log: (mess
 function keptPassword(dataDirectory: string): string {
   mkdirSync(dataDirectory, { recursive: true, mode: 0o755 });
   const path = join(dataDirectory, "providers.password");
-  if (!existsSync(path)) writeFileSync(path, `${randomBytes(24).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
+  if (!existsSync(path)) writePrivateFile(path, `${randomBytes(24).toString("base64url")}\n`);
   return readFileSync(path, "utf8").trim();
 }

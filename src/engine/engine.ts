@@ -88,6 +88,11 @@ export function createEngine(parts: EngineParts): Engine {
     }
   }
 
+  /** Decided while the process stops: somebody else shall carry it out, and at once. */
+  async function handOver({ token }: Operation): Promise<undefined> {
+    await store.releaseLeases(owner, [token]);
+  }
+
   function afterStep(rows: Rows, dueAt: number): void {
     const { operation } = rows;
     if (operation.state === "open") {
@@ -227,7 +232,7 @@ export function createEngine(parts: EngineParts): Engine {
       if (held.length > 0) await store.releaseLeases(owner, held);
     },
     lease,
-    begin: (rows) => carry(rows.operation, rows),
+    begin: (rows) => (stopping ? handOver(rows.operation) : carry(rows.operation, rows)),
     finished,
     fetch: createFetch(parts),
     cancel: (token) => running.get(token)?.controller.abort(new Error("The operation was cancelled.")),

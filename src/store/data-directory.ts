@@ -1,11 +1,30 @@
 /** The data directory belongs to one running broker: a second one would stop the first one's embedded servers. */
-import { closeSync, mkdirSync, openSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 
 /** Made for its owner only, so that what SQLite keeps beside it (-wal, -shm) is for nobody else either. */
 export function createPrivateFile(path: string): void {
   closeSync(openSync(path, "a", 0o600));
+}
+
+/** Whole or not there, and on the disk when it returns: a start may be killed, and power may fail, at any moment. */
+export function writePrivateFile(path: string, text: string): void {
+  const making = `${path}.new`;
+  const file = openSync(making, "w", 0o600);
+  try {
+    writeSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(making, path);
+  const directory = openSync(dirname(path), "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
 }
 
 /**

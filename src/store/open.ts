@@ -74,6 +74,9 @@ function setPragmas(connection: Database.Database): void {
 
 const int8 = 20;
 
+/** A network that swallows packets must not hold a request for longer than its platform waits. */
+const bounds = { connectionTimeoutMillis: 10_000, statement_timeout: 20_000, query_timeout: 25_000 };
+
 async function openPostgresql(databaseUrl: string, seal: Seal): Promise<OpenStore> {
   // Times and counters fit a double; as strings they would compare wrongly.
   const types = {
@@ -88,7 +91,7 @@ async function openPostgresql(databaseUrl: string, seal: Seal): Promise<OpenStor
     pool: { min: 0, max: 4 },
   });
   await migrateOnce(knex);
-  const pool = new pg.Pool({ ...connection, max: 16 });
+  const pool = new pg.Pool({ ...connection, ...bounds, max: 16 });
   // An idle connection that breaks is replaced by the next query; without a listener it would end the process.
   pool.on("error", () => undefined);
   const close = async () => {

@@ -385,6 +385,22 @@ t.test("a stop waits for the running step and hands the rest over", async (t) =>
   t.match([await operation(token), await operation(next)], [{ state: "succeeded" }, { state: "succeeded" }]);
 });
 
+t.test("what is decided while a process stops is left to others at once", async (t) => {
+  const { engine, order, clock, operation, store, instance, calls } = await setUp(t);
+  const first = engine();
+  await clock.turn(second);
+  await first.stop();
+  const { token } = await order("i1");
+  const leased = await store.claim(token, first.lease(), clock.now());
+  const row = await instance("i1");
+  if (leased === undefined || row === undefined) throw new Error("There is nothing to begin.");
+  t.equal(await first.begin({ operation: leased, instance: row }), undefined);
+  t.equal(calls.length, 0);
+  engine();
+  await clock.turn(second);
+  t.match(await operation(token), { state: "succeeded", leaseNumber: 2 });
+});
+
 t.test("a database that does not answer for a while only delays", async (t) => {
   const { engine, order, clock, store, operation, logged } = await setUp(t);
   let broken = true;
