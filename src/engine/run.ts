@@ -160,10 +160,20 @@ async function save(parts: EngineParts, seen: World, result: StepResult, owner: 
     if (fresh === undefined) return { end: "dropped" };
     if (fresh.leaseNumber !== seen.operation.leaseNumber || fresh.state !== "open")
       return afterwards(parts, seen.operation, fresh, result, owner);
+    // Every step that is saved counts the attempt: this one was, and only the word of it was lost. Settled again, its
+    // result would stand for the step after it: a deprovision would be over when the last binding was gone.
+    if (fresh.attempt !== seen.operation.attempt) return savedBefore(parts, fresh);
     // Still ours: a request touched the rows (adopted a clean-up, a late result came in). Settle on what is there now.
     world = await look(parts, fresh, undefined);
   }
   throw new Error(`Operation ${seen.operation.token}: the result of a step could not be saved.`);
+}
+
+async function savedBefore(parts: EngineParts, fresh: Operation): Promise<RunEnd> {
+  const { operation, instance, binding } = await look(parts, fresh, undefined);
+  const keepsLease = fresh.lease !== undefined;
+  const settled: Settled = { changes: [], finished: false, keepsLease, dueAt: fresh.dueAt };
+  return { end: "saved", rows: { operation, instance, ...(binding !== undefined && { binding }) }, settled };
 }
 
 function settleWorld(parts: EngineParts, world: World, result: StepResult): Settled {

@@ -4,7 +4,8 @@ import t, { type Test } from "tap";
 import { buildCatalog } from "../../src/catalog/build-catalog.ts";
 import type { Adapter, Outcome, Tools } from "../../src/core/adapter.ts";
 import { openOperation } from "../../src/core/decision.ts";
-import type { Instance, Operation, Plan } from "../../src/core/model.ts";
+import { decideDeprovision } from "../../src/core/deprovision.ts";
+import type { Binding, Instance, Operation, Plan } from "../../src/core/model.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { defaultSwitches } from "../../src/core/switches.ts";
 import { createEngine, type Engine } from "../../src/engine/engine.ts";
@@ -29,6 +30,10 @@ interface Bench extends Scripted {
   engine(clock?: HandClock, store?: Store, adapters?: ReadonlyMap<string, Adapter>): Engine;
   /** Writes an order that nobody has begun to carry out. */
   order(name: string, on?: Plan): Promise<Operation>;
+  /** A binding that was made earlier. */
+  bound(name: string, bindingId: string): Promise<Binding>;
+  /** Writes the removal of a ready instance and its bindings, which nobody has begun to carry out. */
+  removal(name: string, bindings: readonly Binding[]): Promise<Operation>;
   operation(token: string): Promise<Operation>;
   instance(name: string): Promise<Instance | undefined>;
 }
@@ -122,6 +127,45 @@ async function setUp(t: Test): Promise<Bench> {
         { insert: "operation", row: { ...operation, leaseNumber: 0 } },
       ]);
       return operation;
+    },
+    async bound(name, bindingId) {
+      const instance = await store.readInstance("p", name);
+      if (instance === undefined) throw new Error("There is no such instance.");
+      const { platformId, instanceId, offeringId, planId, context, createdAt, updatedAt } = instance;
+      const row: Binding = {
+        uid: newId(),
+        platformId,
+        bindingId,
+        incarnation: 1,
+        instanceUid: instance.uid,
+        instanceId,
+        offeringId,
+        planId,
+        bindResource: {},
+        parameters: new Secret({}),
+        context,
+        facts: new Secret(null),
+        access: new Secret({ credentials: {} }),
+        state: "bound",
+        version: 1,
+        createdAt,
+        updatedAt,
+      };
+      await store.apply([{ insert: "binding", row }]);
+      scripted.inventory.add(`${instance.uid}/${row.uid}`);
+      return row;
+    },
+    async removal(name, bindings) {
+      const instance = await store.readInstance("p", name);
+      if (instance === undefined) throw new Error("There is no such instance.");
+      const decision = decideDeprovision(
+        { placement: catalog.placements.get(instance.planId), instance, operation: undefined, bindings },
+        { caller: { platform: { id: "p", name: "p" }, requestId: "r" }, instanceId: name, acceptsIncomplete: true },
+        { now: clock.now(), token: newId(), uid: "", lease: { owner: "", until: 0 }, switches: defaultSwitches },
+      );
+      if (decision.say !== "begin") throw new Error("The removal was refused.");
+      await store.apply(decision.changes);
+      return decision.operation;
     },
     async operation(token) {
       const operation = await store.readOperation(token);
@@ -274,6 +318,38 @@ t.test("a result that cannot be saved is saved when the database is back", async
   await clock.turn(2 * second);
   t.match(await operation(token), { state: "succeeded" });
   t.equal(calls.length, 1, "the provider was asked once");
+});
+
+t.test("a saved step whose confirmation was lost is not taken for the next one", async (t) => {
+  const { engine, order, bound, removal, clock, store, calls, inventory, instance } = await setUp(t);
+  await order("i1");
+  const first = engine();
+  await clock.turn(2 * second);
+  await first.stop();
+  const bindings = [await bound("i1", "b1"), await bound("i1", "b2")];
+  const { token } = await removal("i1", bindings);
+  let lost = 0;
+  const forgetful: Store = {
+    ...store,
+    // What a connection does that breaks between the commit and its answer.
+    async apply(changes) {
+      const written = await store.apply(changes);
+      if (!written || lost === 2) return written;
+      lost++;
+      throw new Error("the connection broke");
+    },
+  };
+  engine(clock, forgetful);
+  await clock.turn(20 * second);
+  t.equal(lost, 2);
+  t.match(await store.readOperation(token), { state: "succeeded" });
+  t.match(await instance("i1"), { state: "deleted" });
+  t.match(
+    calls.map((call) => call.split(" ")[0]),
+    ["provision", "unbind", "unbind", "deprovision"],
+    "each was removed, once",
+  );
+  t.equal(inventory.size, 0);
 });
 
 t.test(
