@@ -38,8 +38,9 @@ function rememberFacts(subject: Subject, made: Made | undefined, now: Millis): r
 }
 
 /**
- * A create's result that comes when the thing was removed already (its process was frozen longer than its lease): what
- * it made would be an orphan. A removal still under way does its work once more, else a new one is queued.
+ * A create's result that nothing waits for: what it made may be an orphan. A removal still under way does its work once
+ * more; where the thing is gone already a new removal is queued. A thing that lives keeps what was made for it, and so
+ * does one whose removal failed: whether that goes is for its platform to say.
  */
 export function decideTooLate(
   operation: Operation,
@@ -49,10 +50,32 @@ export function decideTooLate(
   moment: { readonly now: Millis; readonly token: string },
 ): readonly Change[] {
   if (operation.kind !== "provision" && operation.kind !== "bind") return [];
-  if (removal?.state === "open")
+  if (removal?.state === "open" && (removal.kind === "deprovision" || removal.kind === "unbind"))
     return [{ update: "operation", token: removal.token, only: { state: "open" }, set: { again: true } }];
-  const subjectState = operation.kind === "provision" ? instance.state : binding?.state;
-  if (subjectState === "ready" || subjectState === "bound") return [];
+  const subject = operation.kind === "provision" ? instance : binding;
+  if (subject === undefined || !gone.has(subject.state)) return [];
   const cleanup = cleanupAfter(operation, instance, moment);
-  return cleanup === undefined ? [] : [{ insert: "operation", row: cleanup }];
+  if (cleanup === undefined) return [];
+  const held: Change[] = subject.state === "deleted" ? [] : [hold(operation, instance, binding, cleanup, moment.now)];
+  return [...held, { insert: "operation", row: cleanup }];
+}
+
+const gone: ReadonlySet<string> = new Set<Instance["state"] | Binding["state"]>([
+  "deleted",
+  "provision-failed",
+  "bind-failed",
+]);
+
+/** What failed may be ordered again under the same row: not before the removal is done. */
+function hold(
+  operation: Operation,
+  instance: Instance,
+  binding: Binding | undefined,
+  { token }: Operation,
+  at: Millis,
+): Change {
+  const set = { operation: token };
+  return operation.kind === "bind" && binding !== undefined
+    ? { update: "binding", uid: binding.uid, version: binding.version, set, at }
+    : { update: "instance", uid: instance.uid, version: instance.version, set, at };
 }

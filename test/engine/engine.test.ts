@@ -436,6 +436,55 @@ t.test("what a frozen process made after the thing was removed is removed as wel
   t.match(await store.readOperation(token), { state: "failed" });
 });
 
+t.test("a late answer to an order that another process fulfilled removes nothing", async (t) => {
+  const { engine, order, removal, clock, script, instance, inventory, calls } = await setUp(t);
+  const frozen = createHandClock();
+  const late = held();
+  script.provision.push(() => late.promise);
+  await order("i1");
+  engine(frozen);
+  await frozen.turn(0);
+  engine();
+  await clock.turn(20 * second);
+  script.deprovision.push(() => ({ state: "failed", reason: "There are replicas.", clean: true }));
+  await removal("i1", []);
+  await clock.turn(2 * second);
+  t.match(await instance("i1"), { state: "deprovision-failed", usable: true }, "the customer goes on using it");
+  late.answer({ state: "done" });
+  await frozen.turn(0);
+  await clock.turn(20 * second);
+  t.equal(inventory.size, 1);
+  t.equal(calls.filter((call) => call.startsWith("deprovision")).length, 1);
+});
+
+t.test("an order is tried again only when what came late to its first try is gone", async (t) => {
+  const { engine, order, clock, script, succeed, instance, inventory, store } = await setUp(t);
+  const frozen = createHandClock();
+  const late = held();
+  let given: Parameters<typeof succeed> | undefined;
+  script.provision.push(
+    (...all) => {
+      given = all;
+      return late.promise;
+    },
+    () => ({ state: "failed", reason: "No room.", clean: false }),
+  );
+  await order("i1");
+  engine(frozen);
+  await frozen.turn(0);
+  engine();
+  await clock.turn(20 * second);
+  t.match(await instance("i1"), { state: "provision-failed", operation: undefined }, "cleaned up");
+  script.deprovision.push(away);
+  if (given !== undefined) late.answer(await succeed(...given));
+  await frozen.turn(0);
+  const holder = (await instance("i1"))?.operation;
+  t.match(await store.readOperation(holder ?? ""), { kind: "deprovision", purpose: "cleanup", state: "open" });
+  await clock.turn(20 * second);
+  t.equal(inventory.size, 0);
+  t.match(await instance("i1"), { state: "provision-failed", operation: undefined });
+});
+
 t.test("a stop waits for the running step and hands the rest over", async (t) => {
   const { engine, order, clock, script, operation, knex } = await setUp(t);
   const step = held();
