@@ -357,6 +357,8 @@ export function settleCascade(
   if (binding === undefined) return over([], moment);
   const overdue = moment.now >= operation.deadlineAt;
   if (result.state === "done") {
+    // Access may have been made while this binding was being removed.
+    if (operation.again) return onceMore(operation, moment);
     const set = { failures: 0, handle: null, attempt: operation.attempt + 1, dueAt: moment.now };
     const gone = { state: "deleted", operation: null, facts: null, access: null } as const;
     const log = auditOf({ ...operation, kind: "unbind", bindingId: binding.bindingId }, moment.now, "succeeded");

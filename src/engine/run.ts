@@ -220,9 +220,11 @@ async function afterwards(
     const world = await look(parts, fresh, undefined);
     const { instance, binding } = world;
     const about = { instance, ...(binding !== undefined && { binding }) };
-    const removalToken = binding === undefined ? instance.operation : (binding.operation ?? instance.operation);
+    const removalToken = fresh.bindingUid === undefined ? instance.operation : binding?.operation;
     const removal = removalToken === undefined ? undefined : await parts.store.readOperation(removalToken);
-    const harmless = inTime || (result.state === "failed" && result.clean);
+    // A removal of the whole instance takes over what was given up without waiting for it.
+    const awaited = inTime && removal?.interrupts === fresh.token;
+    const harmless = awaited || (result.state === "failed" && result.clean);
     const changes = [
       ...(held ? decideCancelled(fresh, about, result, now) : []),
       ...(harmless ? [] : decideTooLate(fresh, instance, binding, removal, { now, token: parts.newId() })),

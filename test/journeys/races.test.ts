@@ -360,6 +360,32 @@ story("an instance is not deleted while one of its bindings is being made", asyn
   await nothingIsLeft(t, broker);
 });
 
+story(
+  "a deletion overtakes a binding that was given up, and access that it still makes is taken back",
+  async (t, start) => {
+    const broker = await start({ patience: { syncMs: 200, quickMs: 2000 } });
+    const { put, remove, end } = requests(broker, syncPlan);
+    t.equal((await put()).status, 201);
+    // A back end that makes access whether or not the instance is there.
+    const gate = createGate(broker.succeed, true);
+    broker.script.bind.push(gate.act);
+    const given = broker.ask("PUT", binding, access());
+    await gate.entered;
+    t.match(await given, { status: 500, body: { error: "TimedOut" } });
+    const removal = await remove();
+    if (removal.status === 202) await end(removal);
+    t.equal((await broker.open.store.readInstance("a", "i1"))?.state, "deleted");
+    const takenBack = Promise.withResolvers<void>();
+    broker.script.unbind.push((...all) => {
+      takenBack.resolve();
+      return broker.succeed(...all);
+    });
+    gate.open();
+    await takenBack.promise;
+    await nothingIsLeft(t, broker);
+  },
+);
+
 story("a binding and the deletion of its instance at once never leave access behind", async (t, start) => {
   const broker = await start();
   const { put, bind, remove, end } = requests(broker);
