@@ -115,7 +115,9 @@ function begin(
 /** A removal that interrupts another operation waits, unleased, until that one's lease is free. */
 export function waitingFor(halted: Operation, opened: Operation): Operation {
   const { lease: _lease, ...unleased } = opened;
-  return { ...unleased, leaseNumber: 0, interrupts: halted.token };
+  // A clean-up that never ran was waiting itself: its turn is taken over, too.
+  const awaited = halted.leaseNumber === 0 ? (halted.interrupts ?? halted.token) : halted.token;
+  return { ...unleased, leaseNumber: 0, interrupts: awaited };
 }
 
 /** Ends an open operation as cancelled; whoever carries it out still records what it made. */
@@ -125,7 +127,7 @@ export function halt(halted: Operation | undefined, description: string, moment:
     {
       update: "operation",
       token: halted.token,
-      only: { state: "open" },
+      only: { state: "open", leaseNumber: halted.leaseNumber },
       set: { state: "failed", description, clean: false, finishedAt: moment.now },
     },
     auditOf(halted, moment.now, "failed", { cancelled: true }),

@@ -386,6 +386,28 @@ story(
   },
 );
 
+story("a deletion that overtakes the undoing of a change waits for the change itself", async (t, start) => {
+  const broker = await start({ patience: { syncMs: 200, quickMs: 2000 } });
+  const { put, remove, end } = requests(broker, syncPlan);
+  t.equal((await put()).status, 201);
+  const gate = createGate(broker.succeed, true);
+  broker.script.update.push(gate.act);
+  const given = broker.ask("PATCH", instance, access(syncPlan, different));
+  await gate.entered;
+  t.match(await given, { status: 500, body: { error: "TimedOut" } });
+  const removal = await remove();
+  t.match(removal, { status: 202 });
+  // The other way round it would be over within a look or two.
+  t.equal(await broker.engine.finished(String(removal.body.operation), 200), undefined);
+  t.notOk(
+    broker.calls.some((call) => call.startsWith("deprovision")),
+    "the change is not over",
+  );
+  gate.open();
+  await end(removal);
+  await nothingIsLeft(t, broker);
+});
+
 story("a binding and the deletion of its instance at once never leave access behind", async (t, start) => {
   const broker = await start();
   const { put, bind, remove, end } = requests(broker);
