@@ -145,7 +145,8 @@ export function createEngine(parts: EngineParts): Engine {
 
   async function findDue(): Promise<void> {
     try {
-      const due = await store.readDue(clock.now(), 200);
+      // Passed over by the database: else a long queue at one of them would hide what is due at the others.
+      const due = await store.readDue(clock.now(), 200, slots.full());
       const claims = due
         .filter(({ token, provider }) => !running.has(token) && slots.free(provider) > 0)
         .map(({ token }) => store.claim(token, lease(), clock.now()));

@@ -4,6 +4,8 @@ export interface Slots {
   /** Resolves when a slot is free; call what it returns to give the slot back. Rejects once `signal` is aborted. */
   take(provider: string, signal: AbortSignal): Promise<() => void>;
   free(provider: string): number;
+  /** Providers that have no slot left. */
+  full(): readonly string[];
 }
 
 interface Counter {
@@ -38,6 +40,11 @@ export function createSlots(limitOf: (provider: string) => number): Slots {
     };
   }
 
+  function free(provider: string): number {
+    const counter = counterOf(provider);
+    return limitOf(provider) - counter.busy - counter.waiting.size;
+  }
+
   return {
     take(provider, signal) {
       const counter = counterOf(provider);
@@ -58,9 +65,7 @@ export function createSlots(limitOf: (provider: string) => number): Slots {
         signal.addEventListener("abort", onAbort, { once: true });
       });
     },
-    free(provider) {
-      const counter = counterOf(provider);
-      return limitOf(provider) - counter.busy - counter.waiting.size;
-    },
+    free,
+    full: () => [...counters.keys()].filter((provider) => free(provider) <= 0),
   };
 }

@@ -22,7 +22,8 @@ export const reads = {
   newestBindingOperation: `${operation}
     WHERE instance_uid = ? AND binding_uid = ? AND purpose = 'request' ORDER BY token DESC LIMIT 1`,
   due: `SELECT token, provider FROM operations
-    WHERE state = 'open' AND due_at <= ? AND (lease_until IS NULL OR lease_until <= ?) ORDER BY due_at LIMIT ?`,
+    WHERE state = 'open' AND due_at <= ? AND (lease_until IS NULL OR lease_until <= ?)
+    AND provider NOT IN (SELECT value FROM json_each(?)) ORDER BY due_at LIMIT ?`,
   // The interrupted operation's worker may still be making things; the removal waits until it is done or given up.
   claim: `UPDATE operations SET lease_owner = ?, lease_until = ?, lease_number = lease_number + 1
     WHERE token = ? AND state = 'open' AND (lease_until IS NULL OR lease_until <= ?)

@@ -32,8 +32,8 @@ export interface Store {
 
   /** Takes the lease of an open operation that nobody holds and whose interrupted operation nobody holds either. */
   claim(token: string, lease: Lease, now: Millis): Promise<Operation | undefined>;
-  /** Open operations that are due and unleased (or whose lease ran out), the longest due first. */
-  readDue(now: Millis, limit: number): Eventually<readonly DueOperation[]>;
+  /** Open operations that are due and unleased (or whose lease ran out), the longest due first; none of `passedOver`. */
+  readDue(now: Millis, limit: number, passedOver?: readonly string[]): Eventually<readonly DueOperation[]>;
   /** Prolongs the owner's leases on these operations that have not run out; returns the tokens of those still open. */
   extendLeases(owner: string, tokens: readonly string[], now: Millis, until: Millis): Promise<readonly string[]>;
   /** Gives the owner's leases on these operations back, so that another process goes on at once. */

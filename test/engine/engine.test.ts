@@ -303,6 +303,18 @@ t.test("a provider that hangs takes nothing from the others", async (t) => {
   t.match(await operation(token), { state: "succeeded" });
 });
 
+t.test("however many orders wait for a provider that hangs, those of the others are found", async (t) => {
+  const { engine, order, clock, script, operation } = await setUp(t);
+  for (let slot = 0; slot < 1000; slot++) script.provision.push(() => new Promise(() => {}));
+  // Twice what one look finds: the first look claims as many, the second would find no others.
+  for (let n = 0; n < 401; n++) await order(`i${n}`);
+  await clock.turn(second);
+  const { token } = await order("last", otherPlan);
+  engine();
+  await clock.turn(5 * second);
+  t.not((await operation(token)).lease, undefined, "begun");
+});
+
 t.test("a result that cannot be saved is saved when the database is back", async (t) => {
   const { engine, order, clock, store, operation, calls } = await setUp(t);
   let broken = true;

@@ -158,6 +158,8 @@ promise("an operation has one worker at a time, and each lease has a higher numb
   await store.apply([addInstance("i1"), addOperation("op1", "i1")]);
   t.same(await store.readDue(9, 10), [], "it is not due yet");
   t.same(await store.readDue(10, 10), [{ token: "op1", provider: "somewhere" }]);
+  t.same(await store.readDue(10, 10, ["elsewhere"]), [{ token: "op1", provider: "somewhere" }]);
+  t.same(await store.readDue(10, 10, ["elsewhere", "somewhere"]), [], "a provider that has no room is passed over");
   const claims = await Promise.all(["a", "b", "c"].map((owner) => store.claim("op1", { owner, until: 20 }, 10)));
   t.equal(claims.filter((claim) => claim !== undefined).length, 1);
   t.same(await store.readDue(19, 10), []);

@@ -72,7 +72,8 @@ export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promi
       ),
     claim: async (token, lease, now) =>
       decoders.operation((await query("claim", [lease.owner, lease.until, token, now, now]))[0]),
-    readDue: async (now, limit) => dueOperations(await query("due", [now, now, limit])),
+    readDue: async (now, limit, passedOver = []) =>
+      dueOperations(await query("due", [now, now, JSON.stringify(passedOver), limit])),
     extendLeases: async (owner, tokens, now, until) =>
       openTokens(await query("extend", [until, owner, now, JSON.stringify(tokens)])),
     async releaseLeases(owner, tokens) {

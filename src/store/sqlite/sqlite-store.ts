@@ -73,7 +73,8 @@ export function createSqliteStore(database: Database, seal: Seal, close: () => P
       ),
     claim: (token, lease, now) =>
       writer.write(() => decoders.operation(statements.claim.get(lease.owner, lease.until, token, now, now))),
-    readDue: (now, limit) => dueOperations(statements.due.all(now, now, limit)),
+    readDue: (now, limit, passedOver = []) =>
+      dueOperations(statements.due.all(now, now, JSON.stringify(passedOver), limit)),
     extendLeases: (owner, tokens, now, until) =>
       writer.write(() => openTokens(statements.extend.all(until, owner, now, JSON.stringify(tokens)))),
     async releaseLeases(owner, tokens) {
