@@ -30,6 +30,7 @@ import { requestIdentity } from "./osb/request-identity.ts";
 import { addOsbRoutes } from "./osb/routes.ts";
 import { refusalBody } from "./osb/wire.ts";
 import type { Answered, RequestLog } from "./request-log.ts";
+import { DatabaseAway } from "./store/store.ts";
 
 export interface AppParts {
   readonly lifecycle: Lifecycle;
@@ -224,10 +225,14 @@ function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
 function answerError(parts: AppParts, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = error instanceof Refused ? error.refusal : refusalFor(error);
   if (refusal !== undefined) return sendRefusal(reply, refusal);
-  parts.log.error({ err: error, requestId: request.id, route: request.routeOptions?.url }, "unexpected error");
+  const away = error instanceof DatabaseAway;
+  parts.log.error(
+    { err: error, requestId: request.id, route: request.routeOptions?.url },
+    away ? "the database is away" : "unexpected error",
+  );
   // A 500 to a poll makes some platforms give the whole operation up; 503 makes all of them ask again.
   const poll = request.routeOptions?.url?.endsWith("/last_operation") === true;
-  return sendRefusal(reply, poll ? refuse(503, "Unavailable") : refuse(500, "InternalError"));
+  return sendRefusal(reply, poll || away ? refuse(503, "Unavailable") : refuse(500, "InternalError"));
 }
 
 /** What never became a request: broken HTTP, endless headers, a sender that fell silent. Refused in the same form. */

@@ -1,5 +1,7 @@
 /** The command line: what an operator types. */
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { adapterKinds } from "../brokers/index.ts";
 import { checkCatalog } from "./catalog/check.ts";
 import { formatProblem } from "./config/problem.ts";
@@ -19,6 +21,7 @@ const help = `lotse: Open Service Broker API 2.17 for the Deutsche Verwaltungscl
   lotse platform list           list platforms
   lotse platform rotate NAME    print a new password; the old one stays valid for a day
   lotse platform disable NAME   refuse the platform from now on; its instances stay
+  lotse platform enable NAME    let a disabled platform in again, with the passwords it had
   lotse audit verify [HEAD]     recompute the audit trail's hash chain; HEAD: the last hash of an earlier time
   lotse --help                  this text
 
@@ -53,7 +56,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
 }
 
 const withoutName = new Set(["", "serve", "catalog check", "platform list", "audit verify"]);
-const withName = new Set(["platform add", "platform rotate", "platform disable"]);
+const withName = new Set(["platform add", "platform rotate", "platform disable", "platform enable"]);
 
 /** Exactly the words of a command: with a word more, somebody means something that would not be done. */
 function isCommand(args: readonly string[]): boolean {
@@ -71,6 +74,7 @@ async function serve(config: Config): Promise<number> {
   const broker = await startBroker(config);
   printWelcome(broker);
   await told;
+  broker.log.info({}, "stopping");
   await broker.stop();
   return 0;
 }
@@ -107,7 +111,16 @@ function reportCatalog(config: Config): number {
   return errors === 0 ? 0 : 1;
 }
 
+/** A command that made a new, empty database where none is would report that all is well there. */
+function requireDatabase({ database }: Config): void {
+  if (database.kind !== "sqlite" || existsSync(join(database.directory, "lotse.sqlite"))) return;
+  throw new Error(
+    `there is no database in ${database.directory}. Name the broker's by LOTSE_DATA_DIR or LOTSE_DATABASE_URL; the first "lotse serve" makes it.`,
+  );
+}
+
 async function withAccounts(config: Config, work: (accounts: Accounts) => Promise<number>): Promise<number> {
+  requireDatabase(config);
   const { store, knex } = await openConfiguredStore(config);
   try {
     return await work(createAccounts(knex));
@@ -132,9 +145,18 @@ async function platform(accounts: Accounts, action: string | undefined, name = "
     return 1;
   }
   if (action === "disable") {
-    await accounts.disable(known.id, { ...said, action: "platform.disabled", platformId: known.id });
+    await accounts.setState(known.id, "disabled", { ...said, action: "platform.disabled", platformId: known.id });
     console.log(`The platform "${name}" is refused from now on.`);
     return 0;
+  }
+  if (action === "enable") {
+    await accounts.setState(known.id, "active", { ...said, action: "platform.enabled", platformId: known.id });
+    console.log(`The platform "${name}" is let in again.`);
+    return 0;
+  }
+  if (known.state === "disabled") {
+    console.error(`lotse: the platform "${name}" is disabled, so no password would let it in. Enable it first.`);
+    return 1;
   }
   const password = generatePassword(randomBytes);
   const fresh = { id: newIds()(), hash: await hashPassword(password, randomBytes), createdAt: now };
@@ -171,6 +193,7 @@ async function addPlatform(accounts: Accounts, name: string, now: number): Promi
 }
 
 async function verify(config: Config, noted: string | undefined): Promise<number> {
+  requireDatabase(config);
   const { store, knex, keys } = await openConfiguredStore(config);
   try {
     const [key] = keys;

@@ -29,6 +29,8 @@ Paste these lines into another shell:
   osb "${instance}/last_operation"
   osb -X PUT "${binding}" -d '{${ids}}'
   osb "${instance}"
+  # log in, where psql is installed
+  command -v psql >/dev/null && psql "$(osb "${binding}" | sed 's/.*"uri":"\\([^"]*\\)".*/\\1/')" -c '\\conninfo'
   # give both back
   osb -X DELETE "${binding}?${query}"
   osb -X DELETE "${instance}?${query}&accepts_incomplete=true"

@@ -39,6 +39,7 @@ export interface Broker {
   readonly url: string;
   readonly dataDirectory: string;
   readonly offerings: readonly Offering[];
+  readonly log: AppLog;
   stop(): Promise<void>;
 }
 
@@ -180,7 +181,7 @@ async function open(
     ...(config.http.tls !== undefined && { tls: { cert: config.http.tls.cert, key: config.http.tls.key.reveal() } }),
   });
 
-  await app.listen({ host: config.host, port: config.port });
+  await listen(app, config);
   closing.push(() => stopServing(app, engine));
   const address = app.server.address();
   const port = typeof address === "object" ? (address?.port ?? config.port) : config.port;
@@ -193,7 +194,7 @@ async function open(
   log.info({ url, offerings: offerings.length, database: config.database.kind }, "ready");
   // Before anything is printed for people, so that the two do not mix.
   await new Promise<void>((flushed) => log.flush(() => flushed()));
-  return { url, dataDirectory: config.dataDirectory, offerings: catalog.offerings, stop };
+  return { url, dataDirectory: config.dataDirectory, offerings: catalog.offerings, log, stop };
 }
 
 async function demoProviders(
@@ -215,7 +216,9 @@ async function openAdapters(
   for (const [name, { adapter: kindName, settings }] of providers) {
     const kind = kinds.get(kindName);
     if (kind === undefined) throw new Error(`The account "${name}" names an adapter that does not exist: ${kindName}.`);
-    const adapter = await kind.open(settings);
+    const adapter = await kind.open(settings).catch((cause: Error) => {
+      throw new Error(`The account "${name}" under providers cannot be used: ${cause.message}`, { cause });
+    });
     adapters.set(name, adapter);
     closing.push(async () => adapter.close?.());
   }
@@ -238,6 +241,15 @@ async function readOfferings(
   if (moved.length > 0)
     throw new ConfigError(moved.map((message) => ({ file: "catalog", path: "", message, severity: "error" })));
   return offerings;
+}
+
+async function listen(app: FastifyInstance, { host, port }: Config): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    if ((cause as { readonly code?: unknown }).code !== "EADDRINUSE") throw cause;
+    throw new Error(`port ${port} of ${host} is taken by another program. Choose another by LOTSE_PORT.`, { cause });
+  }
 }
 
 /** For answers that are ready to leave. Whoever still waits then asks again, and finds the operation handed over. */

@@ -250,3 +250,38 @@ async function tampering(t: Test, data: string): Promise<void> {
   t.match(cut.stderr, /does not hold the entry/);
   t.match(cut.stdout, /THE CHAIN IS BROKEN/);
 }
+
+t.test("a command where no broker keeps anything says so and makes nothing", async (t) => {
+  const directory = reachableDirectory(t);
+  for (const args of [
+    ["platform", "list"],
+    ["platform", "add", "cf"],
+    ["audit", "verify"],
+  ]) {
+    const { code, stdout, stderr } = await lotse(args, { LOTSE_DATA_DIR: directory });
+    t.match({ code, stdout, stderr }, { code: 1, stdout: "", stderr: /there is no database in .*LOTSE_DATA_DIR/ });
+  }
+  t.same(readdirSync(directory), []);
+});
+
+t.test("a disabled platform gets no new password, and is let in again with its old one", async (t) => {
+  const env = { LOTSE_DATA_DIR: join(reachableDirectory(t), "data") };
+  const { url } = await serve(t, env);
+  const added = await lotse(["platform", "add", "cf"], env);
+  const password = /password: (\S+)/.exec(added.stdout)?.[1] ?? "";
+  const status = async () => {
+    const authorization = `Basic ${Buffer.from(`cf:${password}`).toString("base64")}`;
+    const headers = { authorization, "x-broker-api-version": "2.17" };
+    return (await fetch(`${url}/v2/catalog`, { headers })).status;
+  };
+  const becomes = async (wanted: number) => {
+    while ((await status()) !== wanted) await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+  await becomes(200);
+  await lotse(["platform", "disable", "cf"], env);
+  await becomes(401);
+  t.match(await lotse(["platform", "rotate", "cf"], env), { code: 1, stderr: /is disabled/ });
+  t.match(await lotse(["platform", "enable", "cf"], env), { code: 0, stdout: /let in again/ });
+  await becomes(200);
+  t.pass("with the password it had");
+});

@@ -1,5 +1,6 @@
 /** The two shapes the adapter reads: how a downstream broker is reached, and which of its plans a plan stands for. */
 import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Json, JsonObject, JsonSchema, Settings } from "#adapter";
 
 const whole = (minimum: number, maximum: number, value: number) => ({
@@ -142,16 +143,16 @@ export interface Backend {
 }
 
 /** Throws with advice where settings contradict each other or secrets would cross a network in the clear. */
-export function readAccount({ values, secrets: hidden }: Settings): Account {
+export function readAccount({ values, secrets: hidden, directory = "" }: Settings): Account {
   const given = values as unknown as Omit<Account, "auth" | "tls" | "secretTexts"> & { readonly [key: string]: Json };
   const secret = (name: (typeof secrets)[number]) => hidden[name]?.reveal();
   const url = given.url.replace(/\/+$/, "");
   requireTls("url", url);
   const key = secret("clientKey");
-  const cert = pem(values.clientCertificate);
+  const cert = pem("clientCertificate", values.clientCertificate, directory);
   if ((key === undefined) !== (cert === undefined))
     throw new Error("clientCertificate and clientKey are needed together.");
-  const ca = pem(values.ca);
+  const ca = pem("ca", values.ca, directory);
   return {
     ...given,
     url,
@@ -193,9 +194,12 @@ function requireTls(name: string, url: string): void {
     throw new Error(`${name} must begin with https://, except on the loopback address; it names ${hostname}.`);
 }
 
-function pem(value: Json | undefined): string | undefined {
-  if (typeof value !== "string") return undefined;
-  return value.includes("-----BEGIN") || !existsSync(value) ? value : readFileSync(value, "utf8");
+function pem(name: string, value: Json | undefined, directory: string): string | undefined {
+  if (typeof value !== "string" || value.includes("-----BEGIN CERTIFICATE-----")) return value as string | undefined;
+  const path = resolve(directory, value);
+  const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  throw new Error(`${name} must be a certificate in PEM text, or the path of a file that holds one; ${path} does not.`);
 }
 
 export function readBackend(backend: Json): Backend {

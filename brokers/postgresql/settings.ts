@@ -1,5 +1,6 @@
 /** The two shapes the adapter reads: a provider account's settings, and what a plan says to it. */
 import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Json, JsonSchema, Settings } from "#adapter";
 
 export const settingsSchema: JsonSchema = {
@@ -92,7 +93,7 @@ export interface Backend {
 const loopback = new Set(["127.0.0.1", "::1", "localhost"]);
 
 /** Throws with advice where plain text would cross a network. */
-export function readAccount({ values, secrets }: Settings): Account {
+export function readAccount({ values, secrets, directory = "" }: Settings): Account {
   const given = values as unknown as Omit<Account, "publicHost" | "publicPort" | "password"> & {
     readonly publicHost?: string;
     readonly publicPort?: number;
@@ -110,7 +111,7 @@ export function readAccount({ values, secrets }: Settings): Account {
     user: given.user,
     password: secrets.password?.reveal() ?? "",
     database: given.database ?? "postgres",
-    tls: given.tls === "off" ? "off" : { ...given.tls, ...(ca !== undefined && { ca: readCa(ca) }) },
+    tls: given.tls === "off" ? "off" : { ...given.tls, ...(ca !== undefined && { ca: readCa(ca, directory) }) },
     publicHost: given.publicHost ?? given.host,
     publicPort: given.publicPort ?? given.port ?? 5432,
     maxConnections: given.maxConnections ?? 8,
@@ -120,10 +121,12 @@ export function readAccount({ values, secrets }: Settings): Account {
 }
 
 /** Throws rather than trusting nobody, or everybody the system trusts, because of a mistyped path. */
-function readCa(ca: string): string {
-  const pem = !ca.includes("-----BEGIN") && existsSync(ca) ? readFileSync(ca, "utf8") : ca;
+function readCa(ca: string, directory: string): string {
+  if (ca.includes("-----BEGIN CERTIFICATE-----")) return ca;
+  const path = resolve(directory, ca);
+  const pem = existsSync(path) ? readFileSync(path, "utf8") : "";
   if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
-  throw new Error("tls.ca is neither a certificate in PEM text nor the path of a file that holds one.");
+  throw new Error(`tls.ca must be a certificate in PEM text, or the path of a file that holds one; ${path} does not.`);
 }
 
 export function readBackend(backend: Json): Backend {

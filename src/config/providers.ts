@@ -71,7 +71,7 @@ function readSettings(written: JsonObject, kind: AdapterKind, source: SecretSour
     if (typeof value === "string") secrets[key] = new Secret(value);
     delete values[key];
   }
-  return { values, secrets };
+  return { values, secrets, directory: source.directory };
 }
 
 /** The references to secrets an account makes, checked or not. */

@@ -51,6 +51,8 @@ export interface AdapterKind {
 export interface Settings {
   readonly values: JsonObject;
   readonly secrets: { readonly [name: string]: Secret<string> };
+  /** Where relative paths in the settings start; absent: the directory the process was started in. */
+  readonly directory?: string;
 }
 
 export type Verb = "provision" | "update" | "deprovision" | "bind" | "unbind";

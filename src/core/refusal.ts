@@ -26,7 +26,8 @@ export const refusalCodes = {
   ApiVersionUnsupported: "The header X-Broker-API-Version names a version this broker does not speak.",
   MalformedRequest: "The request is malformed.",
   InvalidParameters: "The parameters do not fit the plan.",
-  UnknownPlan: "The service offering or plan is not in this broker's catalog.",
+  UnknownPlan:
+    "The service_id or plan_id is not one of this broker's catalog. Both are ids, not names: see GET /v2/catalog.",
   PlanMismatch: "The service_id or plan_id is not the one of the instance.",
   NotBindable: "This plan cannot be bound.",
   NotRotatable: "This plan's bindings cannot be rotated.",

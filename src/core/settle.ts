@@ -90,8 +90,11 @@ function waitForProvider(
 function waitAfterFailure(operation: Operation, moment: SettleMoment): Settled {
   const failures = operation.failures + 1;
   const dueAt = moment.now + backoffMs(moment.backoff, failures, moment.random);
-  return leaveOpen(operation, Math.min(dueAt, Math.max(operation.deadlineAt, moment.now)), [], { failures });
+  const set = { failures, description: notKnownText };
+  return leaveOpen(operation, Math.min(dueAt, Math.max(operation.deadlineAt, moment.now)), [], set);
 }
+
+const notKnownText = "The provider does not answer as it should. The broker goes on trying.";
 
 function onceMore(operation: Operation, moment: SettleMoment): Settled {
   return leaveOpen(operation, moment.now, [], { again: false, handle: null });

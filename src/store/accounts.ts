@@ -27,7 +27,7 @@ export interface Accounts {
   add(account: PlatformAccount, hash: string, audit: AuditEntry): Promise<boolean>;
   /** The new password is valid at once, older ones until `oldUntil`. */
   rotate(platformId: string, password: NewPassword, oldUntil: Millis, audit: AuditEntry): Promise<void>;
-  disable(platformId: string, audit: AuditEntry): Promise<void>;
+  setState(platformId: string, state: PlatformAccount["state"], audit: AuditEntry): Promise<void>;
   addToken(token: AdminToken, createdAt: Millis, audit: AuditEntry): Promise<void>;
   hasTokens(): Promise<boolean>;
   tokenByHash(hash: string): Promise<AdminToken | undefined>;
@@ -93,8 +93,8 @@ export function createAccounts(knex: Knex): Accounts {
           .update({ expires_at: oldUntil });
         await transaction("platform_passwords").insert({ id, platform_id: platformId, hash, created_at: createdAt });
       }),
-    disable: (platformId, audit) =>
-      change(audit, (transaction) => transaction("platforms").where({ id: platformId }).update({ state: "disabled" })),
+    setState: (platformId, state, audit) =>
+      change(audit, (transaction) => transaction("platforms").where({ id: platformId }).update({ state })),
     addToken: ({ id, name, hash, expiresAt }, createdAt, audit) =>
       change(audit, (transaction) =>
         transaction("admin_tokens").insert({ id, name, hash, expires_at: expiresAt ?? null, created_at: createdAt }),

@@ -77,6 +77,9 @@ const int8 = 20;
 /** A network that swallows packets must not hold a request for longer than its platform waits. */
 const bounds = { connectionTimeoutMillis: 10_000, statement_timeout: 20_000, query_timeout: 25_000 };
 
+/** knex would print what it meets among the log's lines; it throws it as well. */
+const quiet = { debug() {}, warn() {}, error() {}, deprecate() {} };
+
 async function openPostgresql(databaseUrl: string, seal: Seal): Promise<OpenStore> {
   // Times and counters fit a double; as strings they would compare wrongly.
   const types = {
@@ -89,8 +92,12 @@ async function openPostgresql(databaseUrl: string, seal: Seal): Promise<OpenStor
     connection: connection as Knex.PgConnectionConfig,
     migrations,
     pool: { min: 0, max: 4 },
+    log: quiet,
   });
-  await migrateOnce(knex);
+  await migrateOnce(knex).catch(async (cause: Error) => {
+    await knex.destroy();
+    throw new Error(`the database that LOTSE_DATABASE_URL names cannot be used: ${cause.message}`, { cause });
+  });
   const pool = new pg.Pool({ ...connection, ...bounds, max: 16 });
   // An idle connection that breaks is replaced by the next query; without a listener it would end the process.
   pool.on("error", () => undefined);

@@ -252,7 +252,7 @@ story(
     const slow = broker.ask("PUT", "/service_instances/slow", order());
     const signal = await begun.promise;
     deaf = true;
-    t.equal((await broker.ask("PUT", "/service_instances/unheard", order())).status, 500, "nobody knows");
+    t.equal((await broker.ask("PUT", "/service_instances/unheard", order())).status, 503, "nobody knows");
     const end = await settledState(broker, "/service_instances/unheard/last_operation");
     t.match(end.body, { state: "succeeded" });
     t.notOk(signal.aborted, "its lease ran out while the lease of what ran was prolonged");

@@ -7,7 +7,7 @@ import type { Row, SqlValue } from "../columns.ts";
 import { createDecoders, dueOperations, openTokens, reads, sealing } from "../reads.ts";
 import type { Seal, SealingKey } from "../seal.ts";
 import { createStatements } from "../statement.ts";
-import type { Store } from "../store.ts";
+import { DatabaseAway, type Store } from "../store.ts";
 
 // Whoever uses the connection next is told that it broke; unheard, the event would end the process.
 const unheard = () => undefined;
@@ -20,7 +20,8 @@ export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promi
   const statementOf = createStatements(seal, (index) => `$${index}`);
 
   async function query(name: keyof typeof reads, values: readonly SqlValue[]): Promise<Row[]> {
-    const result = await pool.query({ name: `read_${name}`, text: texts[name], values: [...values], rowMode: "array" });
+    const query = pool.query({ name: `read_${name}`, text: texts[name], values: [...values], rowMode: "array" });
+    const result = await query.catch(orAway);
     return result.rows as Row[];
   }
 
@@ -34,7 +35,7 @@ export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promi
 
   /** False: somebody else was faster, and nothing was written. */
   async function inTransaction(work: (client: PoolClient) => Promise<void>): Promise<boolean> {
-    const client = await pool.connect();
+    const client = await pool.connect().catch(orAway);
     client.on("error", unheard);
     let broken: Error | undefined;
     try {
@@ -47,7 +48,7 @@ export function createPostgresqlStore(pool: Pool, seal: Seal, close: () => Promi
         broken = failure;
       });
       if (isConflict(error)) return false;
-      throw error;
+      return orAway(error);
     } finally {
       client.off("error", unheard);
       client.release(broken);
@@ -124,6 +125,17 @@ const texts = Object.fromEntries(
 
 // 23505 unique_violation; 40001 and 40P01: the database itself asks to try again.
 const conflictCodes = new Set(["23505", "40001", "40P01"]);
+
+// Of connecting, and of a server that goes down or comes up.
+const awayCodes = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "57P01", "57P02", "57P03"]);
+
+/** Names what is no fault of the request's and will pass; everything else is thrown on as it is. */
+function orAway(error: unknown): never {
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  const silent = typeof message === "string" && /connection.*(terminated|timeout)|timeout.*connect/i.test(message);
+  if (awayCodes.has(String(code)) || silent) throw new DatabaseAway(error);
+  throw error;
+}
 
 function isConflict(error: unknown): boolean {
   return error instanceof Conflict || conflictCodes.has(String((error as { readonly code?: unknown }).code));
