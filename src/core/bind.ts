@@ -1,7 +1,15 @@
 /** Decides PUT …/service_bindings/:binding_id, rotation included (OSB: Binding, Binding Rotation). */
 import type { Placement } from "./catalog.ts";
 import { auditOf, type Change, requesterOf } from "./change.ts";
-import { type Decision, type Moment, mayAnswerPending, needsAsync, openOperation, refused } from "./decision.ts";
+import {
+  countBind,
+  type Decision,
+  type Moment,
+  mayAnswerPending,
+  needsAsync,
+  openOperation,
+  refused,
+} from "./decision.ts";
 import { type JsonObject, sameJson } from "./json.ts";
 import type { Binding, Caller, Instance, Operation } from "./model.ts";
 import { asyncRequired, concurrency, type Refusal, refuse } from "./refusal.ts";
@@ -189,7 +197,7 @@ function create(world: BindWorld, instance: Instance, placement: Placement, ask:
     instance,
     binding,
     changes: [
-      { count: "bind", uid: instance.uid, version: instance.version },
+      countBind(instance, moment),
       ...guardPredecessor(heir, moment),
       { insert: "binding", row: binding },
       { insert: "operation", row: operation },
@@ -219,7 +227,7 @@ function tryAgain(failed: Binding, instance: Instance, placement: Placement, ask
     instance,
     binding: { ...failed, ...set, version: failed.version + 1 },
     changes: [
-      { count: "bind", uid: instance.uid, version: instance.version },
+      countBind(instance, moment),
       { update: "binding", uid: failed.uid, version: failed.version, set, at: moment.now },
       { insert: "operation", row: operation },
       auditOf(operation, moment.now, "begun"),

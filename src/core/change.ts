@@ -52,8 +52,8 @@ export type Change =
       readonly set: InstancePatch;
       readonly at: Millis;
     }
-  /** Counts a bind or unbind on the instance without disturbing other binds. */
-  | { readonly count: "bind"; readonly uid: string; readonly version: number }
+  /** Counts a bind or unbind on the instance without disturbing other binds; with `bindsBegun` there may be no other. */
+  | { readonly count: "bind"; readonly uid: string; readonly version: number; readonly bindsBegun?: number }
   | {
       readonly update: "binding";
       readonly uid: string;

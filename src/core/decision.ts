@@ -72,6 +72,11 @@ export function openOperation(
   };
 }
 
+/** Counts a bind or unbind that begins; where they take turns, it begins only if no other has begun since the look. */
+export function countBind({ uid, version, bindsBegun }: Instance, { switches }: Moment): Change {
+  return { count: "bind", uid, version, ...(switches.serializeBindings && { bindsBegun }) };
+}
+
 /** Whether a repeated request may be told 202: it must allow it, or the plan would always have said so. */
 export function mayAnswerPending(plan: Plan, acceptsIncomplete: boolean): boolean {
   return acceptsIncomplete || plan.execution === "async";

@@ -1,7 +1,15 @@
 /** Decides DELETE …/service_bindings/:binding_id (OSB: Unbinding). */
 import type { Placement } from "./catalog.ts";
 import { auditOf, requesterOf } from "./change.ts";
-import { type Decision, type Moment, mayAnswerPending, needsAsync, openOperation, refused } from "./decision.ts";
+import {
+  countBind,
+  type Decision,
+  type Moment,
+  mayAnswerPending,
+  needsAsync,
+  openOperation,
+  refused,
+} from "./decision.ts";
 import { halt, waitingFor } from "./deprovision.ts";
 import type { Binding, Caller, Instance, Operation } from "./model.ts";
 import { asyncRequired, concurrency, malformed, refuse } from "./refusal.ts";
@@ -71,7 +79,7 @@ function begin(
     instance,
     binding: { ...binding, ...set, version: binding.version + 1 },
     changes: [
-      { count: "bind", uid: instance.uid, version: instance.version },
+      countBind(instance, moment),
       { update: "binding", uid: binding.uid, version: binding.version, set, at: moment.now },
       ...halt(halted, "Cancelled: the binding was deleted while this was under way.", moment),
       { insert: "operation", row: operation },

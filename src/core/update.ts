@@ -135,7 +135,9 @@ function wholeViolations(instance: Instance, target: Placement, wanted: Wanted):
 
 function begin(instance: Instance, target: Placement, wanted: Wanted, ask: UpdateAsk, moment: Moment): Decision {
   const onlyContext = Object.keys(wanted).every((key) => key === "context");
-  const guard = { update: "instance", uid: instance.uid, version: instance.version, at: moment.now } as const;
+  const { uid, version: read, bindsBegun } = instance;
+  const alone = moment.switches.serializeBindings && { bindsBegun };
+  const guard = { update: "instance", uid, version: read, ...alone, at: moment.now } as const;
   if (onlyContext) {
     const changes = wanted.context === undefined ? [] : [{ ...guard, set: { context: wanted.context } }];
     return { say: "same", instance, changes };

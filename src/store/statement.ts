@@ -88,6 +88,7 @@ export function createStatements(seal: Seal, placeholder: Placeholder): (change:
       return update(instances, change.uid, {}, ["binds_begun = binds_begun + 1"], {
         uid: change.uid,
         version: change.version,
+        bindsBegun: change.bindsBegun,
       });
     if ("insert" in change) {
       switch (change.insert) {

@@ -452,6 +452,27 @@ story("two bindings on one instance are made side by side", async (t, start) => 
   t.equal(broker.inventory.size, 3);
 });
 
+story(
+  "where bindings are made one at a time, of two at once one waits, and a change waits for both",
+  async (t, start) => {
+    const broker = await start({ switches: { serializeBindings: true } });
+    const { put, patch, bind } = requests(broker);
+    await put();
+    const gate = holdAt(broker.script.bind, broker.succeed);
+    const answers = await Promise.all([bind(), bind({}, `${instance}/service_bindings/b2`)]);
+    t.strictSame(answers.map(({ status }) => status).sort(), [202, 422]);
+    await gate.entered;
+    gate.open();
+    const won = answers.find(({ status }) => status === 202);
+    await requests(broker).end(won ?? answers[0]);
+    const other = holdAt(broker.script.bind, broker.succeed);
+    holdAt(broker.script.update, broker.succeed);
+    const both = await Promise.all([patch(), bind({}, `${instance}/service_bindings/b3`)]);
+    t.strictSame(both.map(({ status }) => status).sort(), [202, 422]);
+    other.open();
+  },
+);
+
 story("from the moment a binding has succeeded its credentials can be fetched", async (t, start) => {
   const broker = await start();
   const { put, bind, poll } = requests(broker);
