@@ -11,10 +11,26 @@ export async function step(
   tools: Tools,
 ): Promise<StepResult> {
   try {
-    return await call(adapter, order, handle, tools);
+    return understood(await call(adapter, order, handle, tools));
   } catch (error) {
     return { state: "unknown", reason: error instanceof Error ? error.message : "thrown", error };
   }
+}
+
+const states: ReadonlySet<unknown> = new Set<Outcome["state"]>(["done", "pending", "failed"]);
+
+/** Throws for an answer that could not be kept: unnoticed, it would keep its operation open beyond its deadline. */
+function understood(outcome: Outcome): Outcome {
+  if (!states.has(outcome?.state)) throw new Error("The adapter's answer has no state that is known.");
+  if (outcome.state === "failed") return outcome;
+  if (outcome.state === "pending" && outcome.handle !== undefined) JSON.stringify(outcome.handle);
+  const { made } = outcome;
+  if (made === undefined) return outcome;
+  JSON.stringify(made);
+  for (const time of [made.access?.expiresAt, made.access?.renewBefore])
+    if (time !== undefined && Number.isNaN(Date.parse(time)))
+      throw new Error("The adapter's answer holds no real time.");
+  return outcome;
 }
 
 /** A result, and what was thrown, for the log only. */

@@ -245,6 +245,29 @@ t.test(
   },
 );
 
+t.test(
+  "an answer that says nothing is asked for again until the deadline, and then the order has failed",
+  async (t) => {
+    const { engine, order, clock, script, operation, instance } = await setUp(t);
+    const circle: Record<string, unknown> = {};
+    circle.self = circle;
+    const senseless: unknown[] = [
+      undefined,
+      { state: "finished" },
+      { state: "pending", handle: circle },
+      { state: "done", made: { access: { expiresAt: "tomorrow" } } },
+    ];
+    for (let n = 0; n < 100; n++) script.provision.push(() => senseless[n % 4] as Outcome);
+    const { token } = await order("i1");
+    engine();
+    await clock.turn(20 * second);
+    t.match(await operation(token), { state: "open", attempt: 6 });
+    await clock.turn(700 * second);
+    t.match(await operation(token), { state: "failed", clean: false });
+    t.match(await instance("i1"), { state: "provision-failed" });
+  },
+);
+
 t.test("an adapter is looked at again when it asked for that", async (t) => {
   const { engine, order, clock, script, calls, operation } = await setUp(t);
   script.provision.push(() => ({ state: "pending", handle: { job: 1 }, afterMs: 90 * second }));
