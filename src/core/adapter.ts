@@ -60,7 +60,10 @@ export type Verb = "provision" | "update" | "deprovision" | "bind" | "unbind";
 /** Plain data, so that a test can write one by hand. */
 export interface Order {
   readonly verb: Verb;
-  /** This operation, on every attempt; put it on whatever you create. */
+  /**
+   * This operation, on every attempt; put it on whatever you create. A removal that takes bindings along is one operation
+   * of several calls: where a back end wants a key for each request, add the binding's id.
+   */
   readonly token: string;
   /** 1 on the first call. */
   readonly attempt: number;

@@ -74,8 +74,8 @@ function setPragmas(connection: Database.Database): void {
 
 const int8 = 20;
 
-/** A network that swallows packets must not hold a request for longer than its platform waits. */
-const bounds = { connectionTimeoutMillis: 10_000, statement_timeout: 20_000, query_timeout: 25_000 };
+/** A network that swallows packets must hold up neither a request nor the heartbeat that keeps leases (15 s) alive. */
+const bounds = { connectionTimeoutMillis: 5_000, query_timeout: 8_000 };
 
 /** knex would print what it meets among the log's lines; it throws it as well. */
 const quiet = { debug() {}, warn() {}, error() {}, deprecate() {} };

@@ -23,8 +23,11 @@ export async function rememberPlans(knex: Knex, offerings: readonly Offering[], 
         await transaction("plans").insert(row).onConflict("plan_id").merge();
       }
   });
+  // By offering: an update under way may lead to a plan that no instance has yet. Deleted instances may still be cleaned up.
+  const busy = knex("operations").where({ state: "open" }).select("instance_uid");
+  const needed = knex("instances").whereNot({ state: "deleted" }).orWhereIn("uid", busy).distinct("offering_id");
   const living: { plan_id: string; definition: string }[] = await knex("plans")
-    .whereIn("plan_id", knex("instances").whereNot({ state: "deleted" }).distinct("plan_id"))
+    .whereIn("offering_id", needed)
     .select("plan_id", "definition");
   return living
     .filter(({ plan_id }) => !offered.has(plan_id))

@@ -4,14 +4,15 @@ import { once } from "node:events";
 import type { Knex } from "knex";
 import t, { type Test } from "tap";
 import type { Change } from "../../src/core/change.ts";
-import type { Binding, Instance, Operation } from "../../src/core/model.ts";
+import type { Binding, Instance, Offering, Operation } from "../../src/core/model.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { verifyAudit } from "../../src/store/audit.ts";
 import { holdDataDirectory } from "../../src/store/data-directory.ts";
 import { type OpenStore, openStore } from "../../src/store/open.ts";
+import { rememberPlans } from "../../src/store/plans.ts";
 import { forgetBefore } from "../../src/store/retention.ts";
 import { openSeal } from "../../src/store/seal.ts";
-import { temporaryDirectory } from "../support/broker.ts";
+import { offering, planOf, temporaryDirectory } from "../support/broker.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
 
 const server = await postgresqlForTests(t);
@@ -293,6 +294,25 @@ promise("forgetting goes through more than fits one look", async (t, open) => {
     ),
   );
   t.same(await forgetBefore(knex, 500), { operations: 1100, bindings: 0, instances: 1100 });
+});
+
+promise("plans that left the catalog are kept for as long as anything may lead to them", async (t, open) => {
+  const { store, knex } = await open();
+  const planNamed = (id: string, offeringId: string) => planOf(id, { offeringId });
+  const catalog = (offeringId: string, ...ids: string[]): Offering => ({
+    ...offering,
+    id: offeringId,
+    plans: ids.map((id) => planNamed(id, offeringId)),
+  });
+  await rememberPlans(knex, [catalog("o", "plan", "aim"), catalog("p", "cleaned"), catalog("q", "unused")], 1);
+  await store.apply([
+    addInstance("i1"),
+    addInstance("i2", { offeringId: "p", planId: "cleaned", state: "deleted" }),
+    addOperation("op", "i2", { kind: "deprovision", purpose: "cleanup" }),
+  ]);
+  const kept = await rememberPlans(knex, [catalog("o", "new")], 2);
+  t.same(kept.map(({ plan }) => plan.id).sort(), ["aim", "cleaned", "plan"]);
+  t.same(kept.find(({ plan }) => plan.id === "aim")?.offering.id, "o");
 });
 
 t.test("a data directory has one broker at a time, until that one ends in whatever way", async (t) => {
