@@ -16,7 +16,7 @@ import { type AdminParts, addAdminRoutes } from "./admin/routes.ts";
 import type { Caller, Platform } from "./core/model.ts";
 import { type Refusal, refusalCodes, refuse } from "./core/refusal.ts";
 import type { Switches } from "./core/switches.ts";
-import type { Denial } from "./http/basic-auth.ts";
+import type { Authenticator, Denial } from "./http/basic-auth.ts";
 import { Refused, refusalFor } from "./http/errors.ts";
 import { addHealthRoutes } from "./http/health.ts";
 import { readJsonObject } from "./http/read-json.ts";
@@ -36,10 +36,7 @@ export interface AppParts {
   readonly lifecycle: Lifecycle;
   readonly catalog: () => CatalogResponse;
   readonly switches: Switches;
-  readonly authenticate: (
-    authorization: string | undefined,
-    connection: object,
-  ) => Platform | Denial | Promise<Platform | Denial>;
+  readonly authenticate: Authenticator["authenticate"];
   readonly admin: AdminParts;
   readonly ping: () => Promise<void>;
   readonly metrics: Metrics;

@@ -6,19 +6,15 @@
  * read. Every other request takes the usual way and gets its answer, or its refusal, there.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Platform } from "../core/model.ts";
 import type { Switches } from "../core/switches.ts";
-import type { Denial } from "../http/basic-auth.ts";
+import type { Authenticator } from "../http/basic-auth.ts";
 import { checkApiVersion } from "./api-version.ts";
 import type { CatalogResponse } from "./catalog-response.ts";
 
 export interface CatalogFirstParts {
   readonly catalog: () => CatalogResponse;
   readonly switches: Switches;
-  readonly authenticate: (
-    authorization: string | undefined,
-    connection: object,
-  ) => Platform | Denial | Promise<Platform | Denial>;
+  readonly authenticate: Authenticator["authenticate"];
   readonly requestIdOf: (request: IncomingMessage) => string;
   readonly answered: (seen: CatalogSeen) => void;
 }
