@@ -165,8 +165,10 @@ t.test("platforms are added, rotated and disabled while the broker runs", async 
   t.equal(await knock(broker.url, "cf-north", `${fresh}x`), 401);
 
   t.equal((await lotse(["platform", "disable", "cf-north"], env)).code, 0);
-  while ((await knock(broker.url, "cf-north", fresh)) !== 401) await new Promise((next) => setTimeout(next, 50));
-  t.equal(await knock(broker.url, "cf-north", old), 401, "disabled, none of its passwords opens");
+  // The broker looks at the accounts anew every few seconds, for each header it remembers at its own time.
+  for (const password of [fresh, old])
+    while ((await knock(broker.url, "cf-north", password)) !== 401) await new Promise((next) => setTimeout(next, 50));
+  t.pass("disabled, none of its passwords opens");
   t.equal(await knock(broker.url, first.username, first.password), 200, "others notice nothing");
   const list = await lotse(["platform", "list"], env);
   t.same(list.stdout.trim().split("\n"), [`first\t${first.username}\tactive`, "cf-north\tcf-north\tdisabled"]);
