@@ -110,6 +110,7 @@ async function open(
   const retired = await rememberPlans(knex, offerings, clock.now());
   const catalog = buildCatalog(offerings, retired, adapters);
   const catalogResponse = prepareCatalog(catalog);
+  await catalogResponse.ready;
 
   const [key] = keys;
   if (key === undefined) throw new Error("There is no sealing key.");

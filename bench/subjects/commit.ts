@@ -43,7 +43,7 @@ export async function openWork(folder: string): Promise<Work> {
   const { store } = await openStore({ databaseUrl: "", dataDir: folder }, seal);
   const placement = buildCatalog([offering], [], new Map()).placements.get(plan.id);
   const newId = newIds();
-  const world = { placement, instance: undefined, operation: undefined };
+  const world = { placement, orderable: true, instance: undefined, operation: undefined };
   const caller = { platform: { id: "bench", name: "bench" }, requestId: "request" };
   return {
     once: async () => {

@@ -37,6 +37,7 @@ const pool = process.env.BENCH_DEPTH === "call" ? openPool(String(provider)) : u
 async function provision(ask: ProvisionAsk): Promise<Reply> {
   const world = {
     placement: findPlan(catalog, ask.offeringId, ask.planId),
+    orderable: true,
     instance: undefined,
     operation: undefined,
   };
@@ -63,6 +64,7 @@ const authenticator = createAuthenticator({
   randomBytes,
 });
 const catalogResponse = prepareCatalog(catalog);
+await catalogResponse.ready;
 
 const output = openLogOutput();
 const app = await buildApp({

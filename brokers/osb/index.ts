@@ -1,6 +1,7 @@
 /** Any OSB broker as a provider: Lotse is its platform. */
 import type { AdapterKind } from "#adapter";
 import { createCarrier } from "./carry.ts";
+import { readCatalog } from "./catalog.ts";
 import { check } from "./check.ts";
 import { connectTo } from "./client.ts";
 import { backendSchema, readAccount, secrets, settingsSchema } from "./settings.ts";
@@ -23,6 +24,7 @@ const kind: AdapterKind = {
       poll: (order, handle, tools) => carrier.carry(order, handle, tools),
       fetch: (order, tools) => carrier.fetch(order, tools),
       check: (signal) => check(account, downstream, signal),
+      catalog: (etag, signal) => readCatalog(downstream, etag, signal),
       close: () => downstream.close(),
     };
   },

@@ -59,11 +59,7 @@ export interface PlanFile {
   readonly contractModels: readonly string[];
   readonly acquisition: string;
   readonly subscription?: JsonObject;
-  readonly price: {
-    readonly model: string;
-    readonly illustrative: boolean;
-    readonly components: readonly { readonly kind: string; readonly amount: string; readonly unit: string }[];
-  };
+  readonly price: PriceFile;
   readonly equivalenceClass?: string;
   readonly migration?: readonly string[];
   readonly capacity?: JsonObject;
@@ -73,4 +69,11 @@ export interface PlanFile {
   readonly maturity?: JsonObject;
   readonly terms?: readonly JsonObject[];
   readonly schemas?: SchemaSet;
+}
+
+/** Amounts are decimals in text, net, in EUR. */
+export interface PriceFile {
+  readonly model: string;
+  readonly illustrative: boolean;
+  readonly components: readonly { readonly kind: string; readonly amount: string; readonly unit: string }[];
 }

@@ -1,4 +1,8 @@
-/** Compiles plans' parameter schemas, once, when the catalog is loaded; never in a request. */
+/**
+ * Compiles plans' parameter schemas: those of the catalog files when the catalog is loaded, so that faults show at once;
+ * those of providers' own catalogs, of which there may be thousands, each when it is first needed.
+ */
+import type { ValidateFunction } from "ajv/dist/ajv.js";
 import { explain } from "../config/explain.ts";
 import { type SchemaCompiler, schemaCompiler } from "../config/json-schema.ts";
 import { formatPath } from "../config/problem.ts";
@@ -8,7 +12,28 @@ import type { JsonSchema } from "../core/json.ts";
 /** Without a schema anything fits. Throws an Error if the schema cannot be compiled. */
 export function compileCheck(schema: JsonSchema | undefined, compiler: SchemaCompiler): ParameterCheck {
   if (schema === undefined) return () => [];
-  const validate = compiler.compile(schema);
+  return checkBy(compiler.compile(schema));
+}
+
+/** Where the schema cannot be compiled, anything fits: the provider has the last word anyhow. */
+export function lenientCheck(schema: JsonSchema | undefined, compiler: SchemaCompiler): ParameterCheck {
+  if (schema === undefined) return () => [];
+  let check: ParameterCheck | undefined;
+  return (parameters) => {
+    check ??= compiled(schema, compiler);
+    return check(parameters);
+  };
+}
+
+function compiled(schema: JsonSchema, compiler: SchemaCompiler): ParameterCheck {
+  try {
+    return checkBy(compiler.compile(schema));
+  } catch {
+    return () => [];
+  }
+}
+
+function checkBy(validate: ValidateFunction): ParameterCheck {
   return (parameters) =>
     validate(parameters)
       ? []
@@ -18,3 +43,6 @@ export function compileCheck(schema: JsonSchema | undefined, compiler: SchemaCom
 }
 
 export const parameterCompiler = (): SchemaCompiler => schemaCompiler();
+
+/** For schemas that others wrote: words unknown here are passed over. */
+export const providersCompiler = (): SchemaCompiler => schemaCompiler({ strict: false });

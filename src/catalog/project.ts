@@ -1,7 +1,7 @@
 /** Turns catalog files into offerings and plans as they are ordered, with the metadata platforms show (OSB profile). */
 import type { Json, JsonObject } from "../core/json.ts";
 import type { Offering, Plan } from "../core/model.ts";
-import type { OfferingFile, Organisation, PlanFile } from "./files.ts";
+import type { OfferingFile, Organisation, PlanFile, PriceFile } from "./files.ts";
 
 /** Plans whose provider account is not configured are not offered; an offering without plans vanishes. */
 export function projectCatalog(
@@ -68,26 +68,19 @@ function projectPlan(offering: OfferingFile, plan: PlanFile, byKey: ReadonlyMap<
 }
 
 function planMetadata(plan: PlanFile, byKey: ReadonlyMap<string, Organisation>): JsonObject {
-  const named = (key: string | undefined): JsonObject | undefined => {
-    if (key === undefined) return undefined;
-    const { legalName, kind } = byKey.get(key) ?? { legalName: key, kind: "external" };
-    return { key, name: legalName, kind };
-  };
+  const named = (key: string | undefined) => organisationWords(key, byKey);
   return present({
     displayName: plan.displayName,
     bullets: plan.bullets,
-    // Decimals inside, floats only here, where OSB wants numbers.
-    costs: plan.price.components.map(({ amount, unit }) => ({ amount: { eur: Number(amount) }, unit })),
+    costs: costsOf(plan.price),
     dvc: present({
       provider: named(plan.provider),
       integrator: named(plan.integrator),
       publisher: named(plan.publisher),
+      ...priceWords(plan.price),
       contractModels: plan.contractModels,
       acquisition: plan.acquisition,
       subscription: plan.subscription,
-      priceModel: plan.price.model,
-      priceIllustrative: plan.price.illustrative,
-      priceComponents: plan.price.components.map((component) => ({ ...component, currency: "EUR" })),
       equivalenceClass: plan.equivalenceClass,
       migration: plan.migration,
       capacity: plan.capacity,
@@ -100,6 +93,31 @@ function planMetadata(plan: PlanFile, byKey: ReadonlyMap<string, Organisation>):
   });
 }
 
-function present(fields: { readonly [name: string]: Json | undefined }): JsonObject {
+/** How an organisation is named in `metadata.dvc`. */
+export function organisationWords(
+  key: string | undefined,
+  byKey: ReadonlyMap<string, Organisation>,
+): JsonObject | undefined {
+  if (key === undefined) return undefined;
+  const { legalName, kind } = byKey.get(key) ?? { legalName: key, kind: "external" };
+  return { key, name: legalName, kind };
+}
+
+/** OSB's costs: decimals inside, floats only here, where OSB wants numbers. */
+export function costsOf({ components }: PriceFile): Json {
+  return components.map(({ amount, unit }) => ({ amount: { eur: Number(amount) }, unit }));
+}
+
+/** The price as `metadata.dvc` tells it, in decimals. */
+export function priceWords({ model, illustrative, components }: PriceFile): JsonObject {
+  return {
+    priceModel: model,
+    priceIllustrative: illustrative,
+    priceComponents: components.map((component) => ({ ...component, currency: "EUR" })),
+  };
+}
+
+/** Without what is undefined. */
+export function present(fields: { readonly [name: string]: Json | undefined }): JsonObject {
   return Object.fromEntries(Object.entries(fields).filter((entry): entry is [string, Json] => entry[1] !== undefined));
 }

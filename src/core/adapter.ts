@@ -32,7 +32,44 @@ export interface Adapter {
   fetch?(order: Order | BindingOrder, tools: Tools): Promise<Made | undefined>;
   /** Whether the account works, without changing anything: undefined, or what is wrong and what to do. */
   check?(signal: AbortSignal): Promise<string | undefined>;
+  /**
+   * What the provider offers by a catalog of its own, read whole or not at all: throws with what is wrong in it. `etag`
+   * is the one of what was read last. Absent: its plans are written in catalog files.
+   */
+  catalog?(etag: string | undefined, signal: AbortSignal): Promise<CatalogRead>;
   close?(): Promise<void>;
+}
+
+export type CatalogRead =
+  | { readonly state: "unchanged" }
+  | { readonly state: "read"; readonly etag?: string; readonly offerings: readonly ProviderOffering[] };
+
+/** An offering as its provider describes it, under the provider's own ids. */
+export interface ProviderOffering {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly tags?: readonly string[];
+  readonly requires?: readonly ("syslog_drain" | "route_forwarding" | "volume_mount")[];
+  readonly allowContextUpdates: boolean;
+  readonly metadata: JsonObject;
+  readonly plans: readonly ProviderPlan[];
+}
+
+export interface ProviderPlan {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly free: boolean;
+  readonly bindable: boolean;
+  readonly planUpdateable: boolean;
+  /** Seconds; absent: Lotse's own default. */
+  readonly maximumPollingDuration?: number;
+  readonly maintenanceInfo?: { readonly version: string; readonly description?: string };
+  readonly schemas: { readonly create?: JsonSchema; readonly update?: JsonSchema; readonly bind?: JsonSchema };
+  readonly metadata: JsonObject;
+  /** What the plan says to the adapter. */
+  readonly backend: JsonObject;
 }
 
 /** How to get an Adapter; the default export of `brokers/NAME/index.ts`. Both schemas are checked at start. */

@@ -47,6 +47,8 @@ export interface Plan {
   readonly execution: "sync" | "async";
   /** A binding needs an app GUID (OSB RequiresApp). */
   readonly requiresApp: boolean;
+  /** Its schemas are the provider's own: where Lotse cannot read one, the provider is left to judge. */
+  readonly checkedByProvider?: boolean;
 }
 
 // ---- what was ordered --------------------------------------------------------------------------------------------

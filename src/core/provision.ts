@@ -22,6 +22,8 @@ export interface ProvisionAsk {
 
 export interface ProvisionWorld {
   readonly placement: Placement | undefined;
+  /** The platform and the organisation behind it may order the plan. */
+  readonly orderable: boolean;
   /** Newest incarnation under this id, whatever its state. */
   readonly instance: Instance | undefined;
   /** The operation that holds it. */
@@ -30,9 +32,11 @@ export interface ProvisionWorld {
 
 export function decideProvision(world: ProvisionWorld, ask: ProvisionAsk, moment: Moment): Decision {
   const { placement, instance } = world;
-  if (placement === undefined) return refused(refuse(400, "UnknownPlan"));
+  const isNew = instance === undefined || instance.state === "deleted";
+  // A hidden plan is as unknown as none, but for who asks again for what is there already.
+  if (placement === undefined || (isNew && !world.orderable)) return refused(refuse(400, "UnknownPlan"));
   if (needsAsync(placement.plan, ask.acceptsIncomplete)) return refused(asyncRequired());
-  if (instance === undefined || instance.state === "deleted") return create(placement, instance, ask, moment);
+  if (isNew) return create(placement, instance, ask, moment);
   if (!asksForTheSame(instance, ask)) return refused(refuse(409, "Conflict", conflictText));
   switch (instance.state) {
     case "provisioning":

@@ -1,5 +1,5 @@
 /** Decides PATCH /v2/service_instances/:instance_id (OSB: Updating a Service Instance). */
-import { type Catalog, findPlan, knowsOffering, type Placement } from "./catalog.ts";
+import { type Catalog, findOrderablePlan, findPlan, knowsOffering, type Placement } from "./catalog.ts";
 import { auditOf, requesterOf } from "./change.ts";
 import { type Decision, type Moment, mayAnswerPending, needsAsync, openOperation, refused } from "./decision.ts";
 import { type JsonObject, sameJson } from "./json.ts";
@@ -36,10 +36,17 @@ interface Wanted {
 
 export function decideUpdate(world: UpdateWorld, ask: UpdateAsk, moment: Moment): Decision {
   const { catalog, instance } = world;
-  if (!knowsOffering(catalog, ask.offeringId)) return refused(refuse(400, "UnknownPlan"));
-  if (ask.planId !== undefined && findPlan(catalog, ask.offeringId, ask.planId) === undefined)
+  const { platform } = ask.caller;
+  const living = instance === undefined || instance.state === "deleted" ? undefined : instance;
+  // An instance's own plan is known to whoever has it, also where it would not be shown any more.
+  if (ask.offeringId !== living?.offeringId && !knowsOffering(catalog, platform, ask.offeringId))
     return refused(refuse(400, "UnknownPlan"));
-  if (instance === undefined || instance.state === "deleted") return refused(refuse(404, "NotFound", noInstance));
+  if (ask.planId !== undefined && ask.planId !== living?.planId) {
+    const organization = living?.organization ?? "";
+    const wanted = findOrderablePlan(catalog, platform, organization, ask.offeringId, ask.planId);
+    if (wanted === undefined) return refused(refuse(400, "UnknownPlan"));
+  }
+  if (instance === undefined || living === undefined) return refused(refuse(404, "NotFound", noInstance));
   if (ask.offeringId !== instance.offeringId) return refused(refuse(400, "PlanMismatch"));
   const current = findPlan(catalog, instance.offeringId, instance.planId);
   const target = findPlan(catalog, ask.offeringId, ask.planId ?? instance.planId);

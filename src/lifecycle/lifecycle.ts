@@ -1,9 +1,9 @@
 /** The use cases: each looks at the world and lets core decide; carry-out does the rest. */
 import { type Answer, answerBinding, answerInstance, answerLastOperation } from "../core/answer.ts";
 import { type BindAsk, decideBind } from "../core/bind.ts";
-import { findPlan, type Placement } from "../core/catalog.ts";
+import { findOrderablePlan, findPlan, findSeenPlan, type Placement } from "../core/catalog.ts";
 import { type DeprovisionAsk, decideDeprovision } from "../core/deprovision.ts";
-import type { Binding, Instance, Operation } from "../core/model.ts";
+import type { Binding, Instance, Operation, Platform } from "../core/model.ts";
 import { decideProvision, type ProvisionAsk } from "../core/provision.ts";
 import { concurrency, refuse } from "../core/refusal.ts";
 import { decideUnbind, type UnbindAsk } from "../core/unbind.ts";
@@ -41,15 +41,19 @@ export function createLifecycle(parts: LifecycleParts): Lifecycle {
   const heldBy = async (row: Instance | Binding | undefined): Promise<Operation | undefined> =>
     row?.operation === undefined ? undefined : store.readOperation(row.operation);
 
-  function placementOf(instance: Instance | undefined, hint: PlanHint = {}): Placement | undefined {
+  function placementOf(instance: Instance | undefined, platform: Platform, hint: PlanHint = {}): Placement | undefined {
     if (instance !== undefined && instance.state !== "deleted")
       return findPlan(parts.catalog(), instance.offeringId, instance.planId);
-    return namedBy(hint);
+    return namedBy(hint, platform, undefined);
   }
 
-  function namedBy(hint: PlanHint): Placement | undefined {
+  /** The plan of a living instance is known to its platform, also where it would not be shown any more. */
+  function namedBy(hint: PlanHint, platform: Platform, instance: Instance | undefined): Placement | undefined {
     if (hint.offeringId === undefined || hint.planId === undefined) return undefined;
-    return findPlan(parts.catalog(), hint.offeringId, hint.planId);
+    const catalog = parts.catalog();
+    return instance?.planId === hint.planId
+      ? findPlan(catalog, hint.offeringId, hint.planId)
+      : findSeenPlan(catalog, platform, hint.offeringId, hint.planId);
   }
 
   const isBusy = (binding: Binding): boolean => binding.operation !== undefined;
@@ -57,9 +61,13 @@ export function createLifecycle(parts: LifecycleParts): Lifecycle {
   return {
     provision: (ask) =>
       carryOut(parts, "provision", ask.acceptsIncomplete, async () => {
-        const instance = await store.readInstance(ask.caller.platform.id, ask.instanceId);
+        const { platform } = ask.caller;
+        const { organization, offeringId, planId } = ask;
+        const instance = await store.readInstance(platform.id, ask.instanceId);
+        const catalog = parts.catalog();
         const world = {
-          placement: findPlan(parts.catalog(), ask.offeringId, ask.planId),
+          placement: findPlan(catalog, offeringId, planId),
+          orderable: findOrderablePlan(catalog, platform, organization, offeringId, planId) !== undefined,
           instance,
           operation: await heldBy(instance),
         };
@@ -83,7 +91,7 @@ export function createLifecycle(parts: LifecycleParts): Lifecycle {
       carryOut(parts, "deprovision", ask.acceptsIncomplete, async () => {
         const instance = await store.readInstance(ask.caller.platform.id, ask.instanceId);
         const world = {
-          placement: placementOf(instance, hint),
+          placement: placementOf(instance, ask.caller.platform, hint),
           instance,
           operation: await heldBy(instance),
           bindings: instance === undefined ? [] : await store.readLivingBindings(instance.uid),
@@ -98,9 +106,9 @@ export function createLifecycle(parts: LifecycleParts): Lifecycle {
         const binding = await store.readBinding(platformId, ask.bindingId);
         const living = instance === undefined ? [] : await store.readLivingBindings(instance.uid);
         const world = {
-          asked: namedBy(ask),
+          asked: namedBy(ask, ask.caller.platform, instance),
           instance,
-          placement: placementOf(instance),
+          placement: placementOf(instance, ask.caller.platform),
           binding,
           operation: await heldBy(binding),
           predecessor: living.find((other) => other.bindingId === ask.predecessor),
@@ -116,7 +124,7 @@ export function createLifecycle(parts: LifecycleParts): Lifecycle {
         const living = instance === undefined ? [] : await store.readLivingBindings(instance.uid);
         const binding = living.find((other) => other.bindingId === ask.bindingId);
         const world = {
-          placement: placementOf(instance, ask),
+          placement: placementOf(instance, ask.caller.platform, ask),
           instance,
           binding,
           operation: await heldBy(binding),

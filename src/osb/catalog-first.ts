@@ -43,7 +43,7 @@ export function answerCatalog(parts: CatalogFirstParts, request: IncomingMessage
   const requestId = parts.requestIdOf(request);
   if (headers["x-broker-api-request-identity"] === requestId)
     response.setHeader("x-broker-api-request-identity", requestId);
-  const { status, headers: ready, body } = parts.catalog().answer(platform.id, headers);
+  const { status, headers: ready, body } = parts.catalog().answer(platform, headers);
   response.writeHead(status, ready);
   response.end(body);
   parts.answered({ status, requestId, platform: platform.name, ms: performance.now() - startedAt });

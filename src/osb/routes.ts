@@ -191,6 +191,6 @@ function send(reply: FastifyReply, answer: Reply): FastifyReply {
 }
 
 function sendCatalog(parts: OsbParts, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const { status, headers, body } = parts.catalog().answer(parts.callerOf(request).platform.id, request.headers);
+  const { status, headers, body } = parts.catalog().answer(parts.callerOf(request).platform, request.headers);
   return reply.code(status).headers(headers).send(body);
 }

@@ -1,6 +1,5 @@
 /** The wire's words and ours: every snake_case name of the OSB API is read and written here and nowhere else. */
 
-import type { Catalog } from "../core/catalog.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { isJsonObject } from "../core/json.ts";
 import type { Offering, Plan } from "../core/model.ts";
@@ -83,8 +82,8 @@ export function refusalBody(refusal: Refusal): JsonObject {
 }
 
 /** GET /v2/catalog: optional fields are left out rather than null, as Cloud Controller refuses nulls. */
-export function catalogBody(catalog: Catalog): JsonObject {
-  return { services: catalog.offerings.map(offeringBody) };
+export function catalogBody(offerings: readonly Offering[]): JsonObject {
+  return { services: offerings.map(offeringBody) };
 }
 
 function offeringBody(offering: Offering): Json {

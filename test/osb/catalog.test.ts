@@ -281,7 +281,7 @@ test("what the shipped catalog files say is what platforms get", (t) => {
   const accounts = new Set(files.flatMap(({ plans }) => plans.map(({ account }) => account)));
   const { adapter } = createScripted();
   const adapters = new Map([...accounts].map((account) => [account, adapter]));
-  const body = catalogBody(buildCatalog(projectCatalog(files, organisations, accounts), [], adapters));
+  const body = catalogBody(buildCatalog(projectCatalog(files, organisations, accounts), [], adapters).offerings);
   t.notMatch(JSON.stringify(body), /:null/);
   for (const service of body.services as JsonObject[]) {
     t.match(service, { metadata: { displayName: String, longDescription: String }, name: /^[A-Za-z0-9.-]{1,63}$/ });

@@ -111,6 +111,7 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
   const adapters = new Map([["scripted", wanted.adapter]]);
   let catalog = buildCatalog(wanted.offerings ?? [offering], [], adapters);
   let catalogResponse = prepareCatalog(catalog);
+  await catalogResponse.ready;
   const logged: string[] = [];
   const log = collectingLog(logged);
   const newId = newIds();
