@@ -30,6 +30,8 @@ export interface Config {
   readonly osb: Switches;
   readonly engine: EngineConfig;
   readonly http: HttpConfig;
+  /** How often a provider's own catalog is read, give or take a tenth. */
+  readonly catalog: { readonly refreshSeconds: number };
   readonly log: { readonly level: LogLevel };
   /** The first key seals new data, the others still open old data. Empty: Lotse keeps one of its own. */
   readonly keys: readonly SealingKey[];
@@ -83,6 +85,7 @@ interface Written {
   readonly osb: Switches;
   readonly engine: EngineConfig;
   readonly http: Omit<HttpConfig, "tls"> & { readonly tls?: { readonly cert: string; readonly key: unknown } };
+  readonly catalog: Config["catalog"];
   readonly log: Config["log"];
   readonly keys: readonly { readonly id: string; readonly secret: unknown }[];
   readonly providers?: { readonly [name: string]: ProviderEntry };
@@ -161,7 +164,7 @@ function readParts(
     problems.push(file.problem(path, message));
   };
   checkTimes(written, report);
-  const { osb, engine, log } = written;
+  const { osb, engine, catalog, log } = written;
   const { tls, ...http } = written.http;
   const pair = tls === undefined ? undefined : readTls(tls, source, report);
   const keys = readKeys(written.keys, source, report);
@@ -170,6 +173,7 @@ function readParts(
   return {
     osb,
     engine,
+    catalog,
     log,
     keys,
     http: pair === undefined ? http : { ...http, tls: pair },

@@ -4,17 +4,18 @@ import type { FastifyInstance } from "fastify";
 import { type DestinationStream, pino } from "pino";
 import { adapterKinds } from "../brokers/index.ts";
 import { type AppLog, buildApp } from "./app.ts";
-import { buildCatalog } from "./catalog/build-catalog.ts";
 import { checkRules } from "./catalog/check.ts";
+import { overlayCheck, readOverlays } from "./catalog/overlay.ts";
 import { projectCatalog } from "./catalog/project.ts";
 import { readCatalog } from "./catalog/read-catalog.ts";
 import { type Config, ConfigError, type ProviderAccount } from "./config.ts";
-import type { Adapter, AdapterKind } from "./core/adapter.ts";
+import type { AdapterKind } from "./core/adapter.ts";
 import { createIds } from "./core/ids.ts";
 import type { Offering } from "./core/model.ts";
 import { startDemo } from "./embedded/demo.ts";
 import { systemClock } from "./engine/clock.ts";
 import { createEngine, type Engine } from "./engine/engine.ts";
+import { type CatalogFiles, openFederation } from "./federation.ts";
 import { createFirstAccounts } from "./first-run.ts";
 import { type Authenticator, createAuthenticator } from "./http/basic-auth.ts";
 import { authenticateBearer } from "./http/bearer-auth.ts";
@@ -24,15 +25,16 @@ import { readKeys, secretDeriver } from "./keys.ts";
 import { createLifecycle } from "./lifecycle/lifecycle.ts";
 import { inTurns, openLogOutput, timestamp } from "./log-output.ts";
 import { createMetrics } from "./metrics.ts";
-import { prepareCatalog } from "./osb/catalog-response.ts";
+import { type CatalogResponse, prepareCatalog } from "./osb/catalog-response.ts";
+import { openConfigured } from "./providers/live-providers.ts";
 import { createRequestLog } from "./request-log.ts";
 import { type Accounts, createAccounts } from "./store/accounts.ts";
 import { verifyAudit } from "./store/audit.ts";
 import { holdDataDirectory } from "./store/data-directory.ts";
 import { type OpenStore, openStore } from "./store/open.ts";
-import { movedPlans, rememberPlans } from "./store/plans.ts";
+import { movedPlans } from "./store/plans.ts";
 import { forgetBefore } from "./store/retention.ts";
-import { openSeal, type SealingKey } from "./store/seal.ts";
+import { openSeal, type Seal, type SealingKey } from "./store/seal.ts";
 import type { Store } from "./store/store.ts";
 
 export interface Broker {
@@ -51,11 +53,12 @@ export const newIds = (): (() => string) =>
 
 export async function openConfiguredStore(
   config: Config,
-): Promise<OpenStore & { readonly keys: readonly SealingKey[] }> {
+): Promise<OpenStore & { readonly keys: readonly SealingKey[]; readonly seal: Seal }> {
   const keys = readKeys(config);
+  const seal = openSeal(keys);
   const databaseUrl = config.database.kind === "postgresql" ? config.database.url.reveal() : "";
-  const open = await openStore({ databaseUrl, dataDir: config.dataDirectory }, openSeal(keys));
-  return { ...open, keys };
+  const open = await openStore({ databaseUrl, dataDir: config.dataDirectory }, seal);
+  return { ...open, keys, seal };
 }
 
 type Kinds = ReadonlyMap<string, AdapterKind>;
@@ -101,16 +104,35 @@ async function open(
   const clock = systemClock;
   const letGo = holdDataDirectory(config.dataDirectory);
   closing.push(async () => letGo());
-  const { store, knex, keys } = await openConfiguredStore(config);
+  const { store, knex, keys, seal } = await openConfiguredStore(config);
   closing.push(() => store.close());
 
-  const providers = config.providers ?? (await demoProviders(config, closing, (message) => log.warn({}, message)));
-  const adapters = await openAdapters(providers, kinds, closing);
-  const offerings = await readOfferings(config, providers, kinds, knex);
-  const retired = await rememberPlans(knex, offerings, clock.now());
-  const catalog = buildCatalog(offerings, retired, adapters);
-  const catalogResponse = prepareCatalog(catalog);
-  await catalogResponse.ready;
+  const accountsConfigured =
+    config.providers ?? (await demoProviders(config, closing, (message) => log.warn({}, message)));
+  const configured = await openConfigured(accountsConfigured, kinds, closing);
+  let catalogResponse: CatalogResponse | undefined;
+  const federation = await openFederation({
+    knex,
+    seal,
+    kinds,
+    accounts: accountsConfigured,
+    configured,
+    files: await readOfferings(config, accountsConfigured, kinds, knex),
+    onChange: async (catalog) => {
+      const prepared = prepareCatalog(catalog);
+      await prepared.ready;
+      catalogResponse = prepared;
+    },
+    tryConformance: async () => undefined,
+    now: clock.now,
+    random: Math.random,
+    newId,
+    refreshMs: config.catalog.refreshSeconds * 1000,
+    log,
+  });
+  closing.push(() => federation.close());
+  const { adapters, keeper, reader } = federation;
+  const catalog = keeper.current;
 
   const [key] = keys;
   if (key === undefined) throw new Error("There is no sealing key.");
@@ -118,7 +140,7 @@ async function open(
   const engine = createEngine({
     store,
     adapters,
-    planOf: (planId) => catalog.placements.get(planId)?.plan,
+    planOf: (planId) => catalog().placements.get(planId)?.plan,
     clock,
     random: Math.random,
     newId,
@@ -130,7 +152,7 @@ async function open(
       stepTimeoutMs: config.engine.stepTimeoutSeconds * 1000,
       pollMs: 1000,
       stopGraceMs: config.engine.stopGraceSeconds * 1000,
-      slotsOf: (provider) => providers.get(provider)?.slots ?? config.engine.slotsPerProvider,
+      slotsOf: (provider) => federation.slotsOf(provider) ?? config.engine.slotsPerProvider,
       backoff: {
         firstMs: config.engine.backoff.firstSeconds * 1000,
         maxMs: config.engine.backoff.maxSeconds * 1000,
@@ -140,7 +162,7 @@ async function open(
   const lifecycle = createLifecycle({
     store,
     engine,
-    catalog: () => catalog,
+    catalog,
     adapters,
     clock,
     newId,
@@ -164,7 +186,10 @@ async function open(
   });
   const app = await buildApp({
     lifecycle,
-    catalog: () => catalogResponse,
+    catalog: () => {
+      if (catalogResponse === undefined) throw new Error("The catalog was not made yet.");
+      return catalogResponse;
+    },
     switches: config.osb,
     authenticate: authenticator.authenticate,
     admin: {
@@ -192,10 +217,12 @@ async function open(
   closing.push(watch(() => sealAll(store, key, clock.now()), 1000, log));
   closing.push(watch(revisionWatch(accounts, authenticator), 1000, log));
   closing.push(watch(() => forget(knex, config.osb.operationRetentionDays, clock.now(), log), hourMs, log));
-  log.info({ url, offerings: offerings.length, database: config.database.kind }, "ready");
+  closing.push(watch(keeper.follow, 1000, log));
+  closing.push(watch(reader.readDue, 1000, log));
+  log.info({ url, offerings: catalog().offerings.length, database: config.database.kind }, "ready");
   // Before anything is printed for people, so that the two do not mix.
   await new Promise<void>((flushed) => log.flush(() => flushed()));
-  return { url, dataDirectory: config.dataDirectory, offerings: catalog.offerings, log, stop };
+  return { url, dataDirectory: config.dataDirectory, offerings: catalog().offerings, log, stop };
 }
 
 async function demoProviders(
@@ -208,40 +235,28 @@ async function demoProviders(
   return demo.accounts;
 }
 
-async function openAdapters(
-  providers: ReadonlyMap<string, ProviderAccount>,
-  kinds: Kinds,
-  closing: (() => Promise<unknown>)[],
-): Promise<ReadonlyMap<string, Adapter>> {
-  const adapters = new Map<string, Adapter>();
-  for (const [name, { adapter: kindName, settings }] of providers) {
-    const kind = kinds.get(kindName);
-    if (kind === undefined) throw new Error(`The account "${name}" names an adapter that does not exist: ${kindName}.`);
-    const adapter = await kind.open(settings).catch((cause: Error) => {
-      throw new Error(`The account "${name}" under providers cannot be used: ${cause.message}`, { cause });
-    });
-    adapters.set(name, adapter);
-    closing.push(async () => adapter.close?.());
-  }
-  return adapters;
-}
-
 async function readOfferings(
   config: Config,
   providers: ReadonlyMap<string, ProviderAccount>,
   kinds: Kinds,
   knex: OpenStore["knex"],
-): Promise<Offering[]> {
+): Promise<CatalogFiles> {
   const read = readCatalog(config.catalogDirectory);
+  const { overlays, problems: overlayProblems } = readOverlays(config.catalogDirectory);
   const accounts = new Map([...providers].map(([name, { adapter }]) => [name, adapter]));
-  const problems = [...read.problems, ...checkRules(read, kinds, accounts)];
+  const problems = [...read.problems, ...overlayProblems, ...checkRules(read, kinds, accounts)];
   if (problems.some(({ severity }) => severity === "error")) throw new ConfigError(problems);
   const files = read.offerings.map(({ offering }) => offering);
   const offerings = projectCatalog(files, read.organisations, new Set(providers.keys()));
   const moved = await movedPlans(knex, offerings);
   if (moved.length > 0)
     throw new ConfigError(moved.map((message) => ({ file: "catalog", path: "", message, severity: "error" })));
-  return offerings;
+  return {
+    offerings,
+    organisations: read.organisations,
+    overlays,
+    overlayCheck: overlayCheck(config.catalogDirectory),
+  };
 }
 
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<void> {

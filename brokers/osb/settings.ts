@@ -143,16 +143,16 @@ export interface Backend {
 }
 
 /** Throws with advice where settings contradict each other or secrets would cross a network in the clear. */
-export function readAccount({ values, secrets: hidden, directory = "" }: Settings): Account {
+export function readAccount({ values, secrets: hidden, directory = "", withoutFiles = false }: Settings): Account {
   const given = values as unknown as Omit<Account, "auth" | "tls" | "secretTexts"> & { readonly [key: string]: Json };
   const secret = (name: (typeof secrets)[number]) => hidden[name]?.reveal();
   const url = given.url.replace(/\/+$/, "");
   requireTls("url", url);
   const key = secret("clientKey");
-  const cert = pem("clientCertificate", values.clientCertificate, directory);
+  const cert = pem("clientCertificate", values.clientCertificate, withoutFiles ? undefined : directory);
   if ((key === undefined) !== (cert === undefined))
     throw new Error("clientCertificate and clientKey are needed together.");
-  const ca = pem("ca", values.ca, directory);
+  const ca = pem("ca", values.ca, withoutFiles ? undefined : directory);
   return {
     ...given,
     url,
@@ -194,8 +194,9 @@ function requireTls(name: string, url: string): void {
     throw new Error(`${name} must begin with https://, except on the loopback address; it names ${hostname}.`);
 }
 
-function pem(name: string, value: Json | undefined, directory: string): string | undefined {
+function pem(name: string, value: Json | undefined, directory: string | undefined): string | undefined {
   if (typeof value !== "string" || value.includes("-----BEGIN CERTIFICATE-----")) return value as string | undefined;
+  if (directory === undefined) throw new Error(`${name} must be a certificate in PEM text.`);
   const path = resolve(directory, value);
   const text = existsSync(path) ? readFileSync(path, "utf8") : "";
   if (text.includes("-----BEGIN CERTIFICATE-----")) return text;

@@ -1,32 +1,8 @@
 /** Compares two catalogs of one provider by meaning: what a customer or an instance would notice. */
 import type { ProviderOffering, ProviderPlan } from "../core/adapter.ts";
 import { type Json, type JsonObject, sameJson } from "../core/json.ts";
+import type { ChangeKind } from "../core/publication-rules.ts";
 import { sameRules, stillTakes } from "./schema-change.ts";
-
-export const changeKinds = [
-  "offering-added",
-  "offering-removed",
-  "plan-added",
-  "plan-removed",
-  /** A plan under an id that stood in another offering before. */
-  "plan-moved",
-  /** Name and description are others: the id now stands for something else. */
-  "id-reused",
-  "renamed",
-  "described",
-  "price-changed",
-  "schema-widened",
-  /** What was valid before may be refused now. */
-  "schema-broken",
-  "made-bindable",
-  "made-unbindable",
-  "made-updatable",
-  "made-unupdatable",
-  "maintenance-changed",
-  "terms-changed",
-] as const;
-
-export type ChangeKind = (typeof changeKinds)[number];
 
 /** One difference. Offering and plan are named as the provider names them. */
 export interface CatalogChange {

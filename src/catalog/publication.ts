@@ -1,39 +1,7 @@
 /** Decides whether a provider's new catalog is published by itself or held until somebody releases it. */
 import type { ProviderOffering } from "../core/adapter.ts";
-import type { CatalogChange, ChangeKind } from "./compare.ts";
-
-/** `always`: published by itself. `unused`: if no living instance is touched. `never`: held. */
-export type Publishing = "always" | "unused" | "never";
-
-export interface PublicationRules {
-  readonly changes: Readonly<Record<ChangeKind, Publishing>>;
-  /** So many percent of the plans gone at once look like a fault and are held. */
-  readonly massRemovalPercent: number;
-}
-
-/** What is new or costs otherwise needs somebody who answers for it; what only says more does not. */
-export const defaultRules: PublicationRules = {
-  changes: {
-    "offering-added": "never",
-    "offering-removed": "unused",
-    "plan-added": "never",
-    "plan-removed": "unused",
-    "plan-moved": "never",
-    "id-reused": "never",
-    renamed: "unused",
-    described: "always",
-    "price-changed": "never",
-    "schema-widened": "always",
-    "schema-broken": "unused",
-    "made-bindable": "always",
-    "made-unbindable": "unused",
-    "made-updatable": "always",
-    "made-unupdatable": "unused",
-    "maintenance-changed": "always",
-    "terms-changed": "unused",
-  },
-  massRemovalPercent: 25,
-};
+import type { PublicationRules } from "../core/publication-rules.ts";
+import type { CatalogChange } from "./compare.ts";
 
 /** Why a catalog is held, a sentence each; none: it is published by itself. */
 export function reasonsToHold(

@@ -1,6 +1,7 @@
 /** Checks the provider accounts of lotse.yaml against what their adapter kinds say they need. */
 import type { AdapterKind, Settings } from "../core/adapter.ts";
 import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
+import type { RuleDepartures } from "../core/publication-rules.ts";
 import { Secret } from "../core/secret.ts";
 import { explain } from "./explain.ts";
 import { schemaCompiler } from "./json-schema.ts";
@@ -14,6 +15,19 @@ export interface ProviderAccount {
   readonly settings: Settings;
   /** How many operations may be under way there at once. */
   readonly slots: number;
+  /** Present: what it offers by a catalog of its own is offered. */
+  readonly catalog?: OwnCatalog;
+}
+
+/** How a provider's own catalog is taken over. */
+export interface OwnCatalog {
+  readonly identities: "derived" | "downstream";
+  /** Keys of catalog organisations: who answers for it, who stands between, who produces. */
+  readonly organisation?: string;
+  readonly integrator?: string;
+  readonly publisher?: string;
+  /** Departures from the rules by which its changes are published. */
+  readonly publication?: RuleDepartures;
 }
 
 /** The shape of an entry of `providers` once the schema of lotse.yaml was met. */
@@ -21,6 +35,7 @@ export interface ProviderEntry {
   readonly adapter: string;
   readonly settings: JsonObject;
   readonly slots?: number;
+  readonly catalog?: OwnCatalog;
 }
 
 export type Report = (path: Path, message: string) => void;
@@ -34,14 +49,15 @@ export function readProviders(
   report: Report,
 ): ReadonlyMap<string, ProviderAccount> {
   const accounts = new Map<string, ProviderAccount>();
-  for (const [name, { adapter, settings, slots = defaultSlots }] of Object.entries(entries)) {
+  for (const [name, { adapter, settings, slots = defaultSlots, catalog }] of Object.entries(entries)) {
     const kind = kinds.get(adapter);
     if (kind === undefined) {
       report(["providers", name, "adapter"], `is no adapter${hint(adapter, [...kinds.keys()])}`);
       continue;
     }
     const inside: Report = (path, message) => report(["providers", name, "settings", ...path], message);
-    accounts.set(name, { adapter, slots, settings: readSettings(settings, kind, source, inside) });
+    const read = readSettings(settings, kind, source, inside);
+    accounts.set(name, { adapter, slots, settings: read, ...(catalog !== undefined && { catalog }) });
   }
   return accounts;
 }
@@ -59,19 +75,27 @@ function readSettings(written: JsonObject, kind: AdapterKind, source: SecretSour
       values[key] = secret.reveal();
     }
   }
+  const { values: rest, secrets } = checkSettings(values, kind, (path, message) => {
+    if (!unread.has(String(path[0]))) report(path, message);
+  });
+  return { values: rest, secrets, directory: source.directory };
+}
+
+/** Fills defaults into `values`, tells what breaks the adapter's schema, and keeps apart what is secret. */
+export function checkSettings(
+  values: { [key: string]: Json },
+  kind: AdapterKind,
+  report: Report,
+): Pick<Settings, "values" | "secrets"> {
   const validate = schemaCompiler({ useDefaults: true }).compile(kind.settings);
-  if (!validate(values)) {
-    for (const { path, message } of explain(validate.errors ?? [], values)) {
-      if (!unread.has(String(path[0]))) report(path, message);
-    }
-  }
+  if (!validate(values)) for (const { path, message } of explain(validate.errors ?? [], values)) report(path, message);
   const secrets: { [key: string]: Secret<string> } = {};
   for (const key of kind.secrets) {
     const value = values[key];
     if (typeof value === "string") secrets[key] = new Secret(value);
     delete values[key];
   }
-  return { values, secrets, directory: source.directory };
+  return { values, secrets };
 }
 
 /** The references to secrets an account makes, checked or not. */

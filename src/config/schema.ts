@@ -1,5 +1,6 @@
 /** The shape of lotse.yaml, with every default; where a secret belongs, `readSecret` checks the shape instead. */
 import type { JsonObject, JsonSchema } from "../core/json.ts";
+import { changeKinds } from "../core/publication-rules.ts";
 import { defaultSwitches } from "../core/switches.ts";
 
 const closed = (properties: JsonObject, required: readonly string[] = []): JsonSchema => ({
@@ -65,11 +66,24 @@ const http = section({
   tls: closed({ cert: { type: "string", minLength: 1 }, key: anySecret }, ["cert", "key"]),
 });
 
+/** Departures from the rules by which a provider's catalogs are published. */
+export const publicationSchema: JsonSchema = closed({
+  changes: closed(Object.fromEntries(changeKinds.map((kind) => [kind, { enum: ["always", "unused", "never"] }]))),
+  massRemovalPercent: { type: "integer", minimum: 0, maximum: 100 },
+});
+
 const provider = closed(
   {
     adapter: { type: "string" },
     settings: { type: "object", default: {} },
     slots: { type: "integer", minimum: 1, maximum: 10_000 },
+    catalog: closed({
+      identities: choice(["derived", "downstream"], "derived"),
+      organisation: { type: "string" },
+      integrator: { type: "string" },
+      publisher: { type: "string" },
+      publication: publicationSchema,
+    }),
   },
   ["adapter"],
 );
@@ -78,6 +92,7 @@ export const configSchema: JsonSchema = closed({
   osb,
   engine,
   http,
+  catalog: section({ refreshSeconds: whole(5, day, 300) }),
   log: section({ level: choice(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "info") }),
   keys: {
     type: "array",

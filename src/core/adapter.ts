@@ -90,6 +90,8 @@ export interface Settings {
   readonly secrets: { readonly [name: string]: Secret<string> };
   /** Where relative paths in the settings start; absent: the directory the process was started in. */
   readonly directory?: string;
+  /** Whoever wrote the settings may not name files of the machine Lotse runs on. */
+  readonly withoutFiles?: boolean;
 }
 
 export type Verb = "provision" | "update" | "deprovision" | "bind" | "unbind";

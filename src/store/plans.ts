@@ -1,4 +1,5 @@
 /** Every plan ever offered, as it was last, so that instances keep their plan when the catalog drops it. */
+import { hash } from "node:crypto";
 import type { Knex } from "knex";
 import type { Millis, Offering, Plan } from "../core/model.ts";
 
@@ -7,22 +8,29 @@ export interface KnownPlan {
   readonly plan: Plan;
 }
 
+/** Rows written in one statement. */
+const batch = 100;
+
 /** Remembers the plans offered now and returns those that are not offered any more but still have instances. */
 export async function rememberPlans(knex: Knex, offerings: readonly Offering[], now: Millis): Promise<KnownPlan[]> {
-  const offered = new Set<string>();
-  await knex.transaction(async (transaction) => {
-    for (const { plans, ...offering } of offerings)
-      for (const plan of plans) {
-        offered.add(plan.id);
-        const row = {
-          plan_id: plan.id,
-          offering_id: offering.id,
-          definition: JSON.stringify({ offering, plan }),
-          seen_at: now,
-        };
-        await transaction("plans").insert(row).onConflict("plan_id").merge();
-      }
-  });
+  const offered = new Set(offerings.flatMap(({ plans }) => plans.map(({ id }) => id)));
+  const known: { plan_id: string; hash: string | null }[] = await knex("plans").select("plan_id", "hash");
+  const before = new Map(known.map(({ plan_id, hash }) => [plan_id, hash]));
+  const changed = offerings
+    .flatMap(({ plans, ...offering }) =>
+      plans.map((plan) => {
+        const definition = JSON.stringify({ offering, plan });
+        const digest = hash("sha256", definition, "hex");
+        const { id, provider } = plan;
+        return { plan_id: id, offering_id: offering.id, provider, definition, hash: digest, seen_at: now };
+      }),
+    )
+    .filter((row) => before.get(row.plan_id) !== row.hash);
+  for (let from = 0; from < changed.length; from += batch)
+    await knex("plans")
+      .insert(changed.slice(from, from + batch))
+      .onConflict("plan_id")
+      .merge();
   // By offering: an update under way may lead to a plan that no instance has yet. Deleted instances may still be cleaned up.
   const busy = knex("operations").where({ state: "open" }).select("instance_uid");
   const needed = knex("instances").whereNot({ state: "deleted" }).orWhereIn("uid", busy).distinct("offering_id");
@@ -54,4 +62,29 @@ export async function movedPlans(knex: Knex, offerings: readonly Offering[]): Pr
       return [];
     }),
   );
+}
+
+/** Instances that are not deleted, by plan id, of these plans. */
+export async function livingInstances(knex: Knex, planIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for (let from = 0; from < planIds.length; from += batch) {
+    const rows: { plan_id: string; count: number | string }[] = await knex("instances")
+      .whereIn("plan_id", planIds.slice(from, from + batch))
+      .whereNot({ state: "deleted" })
+      .groupBy("plan_id")
+      .select("plan_id")
+      .count({ count: "*" });
+    for (const { plan_id, count } of rows) counts.set(plan_id, Number(count));
+  }
+  return counts;
+}
+
+/** Living instances of all plans that a provider ever had on offer. */
+export async function livingInstancesOf(knex: Knex, provider: string): Promise<number> {
+  const rows: { plan_id: string }[] = await knex("plans").where({ provider }).select("plan_id");
+  const counts = await livingInstances(
+    knex,
+    rows.map(({ plan_id }) => plan_id),
+  );
+  return [...counts.values()].reduce((sum, count) => sum + count, 0);
 }

@@ -1,4 +1,5 @@
 /** A downstream OSB broker that fails when told to: for faults no real one makes on demand. Keeps an inventory. */
+import { hash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -33,6 +34,8 @@ export interface ScriptedBroker {
   readonly script: { readonly [A in Asked]: Fault[] };
   /** Answers 202 and is done after so many polls; 0: synchronous. */
   polls: number;
+  /** Its catalog's services; their bytes make its ETag. */
+  services: readonly JsonObject[];
   /** Answers every repeated create with 409, as some brokers do. */
   forgetful: boolean;
 }
@@ -77,7 +80,8 @@ export async function startScriptedBroker(t: Test, wishes: BrokerWishes = {}): P
     calls.push(call);
     const serve = () => answer(call);
     const fault = script[asked].shift();
-    if (fault === undefined) send(response, serve());
+    if (fault === undefined && asked === "catalog") sendCatalog(request, response, serve());
+    else if (fault === undefined) send(response, serve());
     else await fault(call, response, serve);
   }
 
@@ -87,7 +91,7 @@ export async function startScriptedBroker(t: Test, wishes: BrokerWishes = {}): P
     const instance = path.split("/")[0] ?? "";
     switch (asked) {
       case "catalog":
-        return { status: 200, body: { services: [] } };
+        return { status: 200, body: { services: broker.services } };
       case "fetch":
         return there === undefined ? { status: 404, body: {} } : { status: 200, body: { ...(there.made as object) } };
       case "poll":
@@ -140,6 +144,13 @@ export async function startScriptedBroker(t: Test, wishes: BrokerWishes = {}): P
     return { status: 200, body: { state: "succeeded" } };
   }
 
+  function sendCatalog(request: IncomingMessage, response: ServerResponse, { body }: Reply): void {
+    const etag = `"${hash("sha256", JSON.stringify(body), "hex")}"`;
+    response.setHeader("etag", etag);
+    if (request.headers["if-none-match"] === etag) response.writeHead(304).end();
+    else send(response, { status: 200, body });
+  }
+
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.teardown(() => {
     server.closeAllConnections();
@@ -152,6 +163,7 @@ export async function startScriptedBroker(t: Test, wishes: BrokerWishes = {}): P
     script,
     polls: 0,
     forgetful: false,
+    services: [],
   };
   return broker;
 }

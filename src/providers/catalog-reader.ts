@@ -1,0 +1,176 @@
+/** Reads providers' own catalogs, each at its pace, and decides what becomes of what was read. */
+import { type CatalogChange, compareCatalogs } from "../catalog/compare.ts";
+import { identityOf } from "../catalog/identity.ts";
+import { reasonsToHold } from "../catalog/publication.ts";
+import type { Adapter, ProviderOffering } from "../core/adapter.ts";
+import type { Json } from "../core/json.ts";
+import type { Millis } from "../core/model.ts";
+import type { Provider } from "../core/provider.ts";
+import { rulesWith } from "../core/publication-rules.ts";
+import { hashOf, type Providers, type Snapshot } from "../store/providers.ts";
+import type { CatalogKeeper } from "./catalog-keeper.ts";
+
+export interface CatalogReader {
+  /** Reads what is due; of several replicas one does. */
+  readDue(): Promise<void>;
+  /** Reads one now, for somebody who waits. Throws an Error with what is wrong if it cannot be read. */
+  read(provider: Provider, adapter?: Adapter): Promise<ReadResult>;
+}
+
+export type ReadResult =
+  | { readonly is: "unchanged" }
+  | { readonly is: "published" | "held"; readonly snapshot: Snapshot };
+
+export interface ReaderParts {
+  readonly providers: Providers;
+  readonly keeper: Pick<CatalogKeeper, "rebuild" | "objections">;
+  readonly adapters: ReadonlyMap<string, Adapter>;
+  readonly livingInstances: (planIds: readonly string[]) => Promise<ReadonlyMap<string, number>>;
+  readonly now: () => Millis;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly newId: () => string;
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+  readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+}
+
+/** Catalogs read at once: a slow broker holds up few others, and many do not come in one moment. */
+const atOnce = 4;
+/** After a failure sooner than usual, then at a doubling pace. */
+const firstRetryMs = 15_000;
+
+export function createCatalogReader(parts: ReaderParts): CatalogReader {
+  const { providers, now } = parts;
+
+  /** A tenth earlier or later, so that providers registered together are not read together for ever. */
+  const jittered = (ms: number) => Math.round(ms * (0.9 + parts.random() * 0.2));
+
+  async function readDue(): Promise<void> {
+    const due = (await providers.list()).filter(
+      ({ refreshAt, state }) => refreshAt !== undefined && refreshAt <= now() && state !== "retired",
+    );
+    const queue = [...due];
+    const work = async () => {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) await readInTurn(next);
+    };
+    await Promise.all(Array.from({ length: Math.min(atOnce, due.length) }, work));
+  }
+
+  async function readInTurn(provider: Provider): Promise<void> {
+    const { name, refreshAt, reading } = provider;
+    if (refreshAt === undefined) return;
+    const pause =
+      reading.failures === 0 ? parts.everyMs : Math.min(parts.everyMs, firstRetryMs * 2 ** reading.failures);
+    if (!(await providers.claimReading(name, refreshAt, now() + jittered(pause)))) return;
+    try {
+      const result = await read(provider);
+      if (result.is !== "unchanged")
+        parts.log.info({ provider: name, snapshot: result.snapshot.id, is: result.is }, "catalog read");
+    } catch (error) {
+      parts.log.warn({ provider: name, reason: messageOf(error) }, "a provider's catalog cannot be read");
+    }
+  }
+
+  async function read(provider: Provider, adapter = parts.adapters.get(provider.name)): Promise<ReadResult> {
+    const { name, reading } = provider;
+    try {
+      if (adapter?.catalog === undefined) throw new Error("The provider's adapter reads no catalogs.");
+      const newest = await providers.newestSnapshot(name);
+      const signal = AbortSignal.timeout(parts.timeoutMs);
+      const seen = await adapter.catalog(newest === undefined ? undefined : reading.etag, signal);
+      if (seen.state === "unchanged") {
+        await providers.noteReading(name, { ...withoutFailure(reading), readAt: now(), failures: 0 });
+        return { is: "unchanged" };
+      }
+      // The snapshot before the etag: whoever dies between the two reads it once more.
+      const result = await judge(provider, seen.offerings, newest);
+      const { etag } = seen;
+      await providers.noteReading(name, { readAt: now(), failures: 0, ...(etag !== undefined && { etag }) });
+      return result;
+    } catch (error) {
+      const failures = reading.failures + 1;
+      await providers.noteReading(name, { ...reading, failure: messageOf(error), failures });
+      throw error;
+    }
+  }
+
+  async function judge(
+    provider: Provider,
+    offerings: readonly ProviderOffering[],
+    newest: Snapshot | undefined,
+  ): Promise<ReadResult> {
+    const digest = hashOf(offerings);
+    if (digest === newest?.hash && (newest.state === "held" || newest.state === "published"))
+      return { is: "unchanged" };
+    const { publishedSnapshot } = provider.details;
+    const published = publishedSnapshot === undefined ? undefined : await providers.snapshot(publishedSnapshot);
+    if (digest !== published?.hash) return keep(provider, offerings);
+    // Back to what is served: what was held meanwhile waits for nobody any more.
+    await providers.passOverHeld(provider.name);
+    return { is: "unchanged" };
+  }
+
+  async function keep(provider: Provider, offerings: readonly ProviderOffering[]): Promise<ReadResult> {
+    const { name, details } = provider;
+    const before =
+      details.publishedSnapshot === undefined ? undefined : await providers.content(details.publishedSnapshot);
+    const changes = await changesBetween(provider, before ?? [], offerings);
+    const reasons = [
+      ...(before === undefined && provider.origin === "registered" ? ["It is the provider's first catalog."] : []),
+      ...(details.pinned === true ? ["An earlier catalog was gone back to."] : []),
+      ...reasonsToHold(before ?? [], offerings, before === undefined ? [] : changes, rulesWith(details.publication)),
+      ...(await parts.keeper.objections({ provider: name, offerings })),
+    ];
+    const snapshot = await providers.keepSnapshot({
+      id: parts.newId(),
+      provider: name,
+      readAt: now(),
+      content: offerings,
+      changes: changes as readonly object[] as readonly Json[],
+      reasons,
+    });
+    if (reasons.length > 0) return { is: "held", snapshot };
+    const published = await providers.publishSnapshot({
+      snapshot: snapshot.id,
+      provider: name,
+      version: provider.version,
+      details,
+      by: "lotse",
+      at: now(),
+      audit: {
+        at: now(),
+        action: "catalog.published",
+        outcome: "succeeded",
+        actor: { by: "lotse" },
+        details: { provider: name, snapshot: snapshot.id, changes: changes.length },
+      },
+    });
+    // Somebody changed the provider meanwhile: what was decided may not hold any more, and a person looks.
+    if (!published) return { is: "held", snapshot };
+    await parts.keeper.rebuild();
+    return { is: "published", snapshot: { ...snapshot, state: "published" } };
+  }
+
+  async function changesBetween(
+    { name, details }: Provider,
+    before: readonly ProviderOffering[],
+    after: readonly ProviderOffering[],
+  ): Promise<readonly CatalogChange[]> {
+    const ids = new Map(
+      before.flatMap(({ plans }) =>
+        plans.map(({ id }) => [id, identityOf(name, details.identities, "plan", id)] as const),
+      ),
+    );
+    const living = await parts.livingInstances([...ids.values()]);
+    return compareCatalogs(before, after, (planId) => living.get(ids.get(planId) ?? "") ?? 0);
+  }
+
+  return { readDue, read };
+}
+
+function withoutFailure({ failure: _, ...reading }: Provider["reading"]): Provider["reading"] {
+  return reading;
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : "unknown reason");
