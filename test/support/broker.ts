@@ -10,6 +10,7 @@ import { buildCatalog, type RetiredPlan } from "../../src/catalog/build-catalog.
 import type { Adapter, JsonObject } from "../../src/core/adapter.ts";
 import type { Offering, Plan } from "../../src/core/model.ts";
 import { defaultSwitches, type Switches } from "../../src/core/switches.ts";
+import type { Visibility } from "../../src/core/visibility.ts";
 import { systemClock } from "../../src/engine/clock.ts";
 import { createEngine, type Engine } from "../../src/engine/engine.ts";
 import { secretDeriver } from "../../src/keys.ts";
@@ -74,7 +75,7 @@ export interface TestBroker {
   /** As the platform "a" unless another is named. */
   ask(method: Method, url: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** Replaces the catalog while the broker runs; plans of `retired` are kept for the instances that have them. */
-  offer(offerings: readonly Offering[], retired?: readonly RetiredPlan[]): void;
+  offer(offerings: readonly Offering[], retired?: readonly RetiredPlan[], visibility?: Visibility): void;
   stop(): Promise<void>;
 }
 
@@ -178,8 +179,8 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     open,
     logged,
     stop,
-    offer(offerings, retired = []) {
-      catalog = buildCatalog(offerings, retired, adapters);
+    offer(offerings, retired = [], visibility) {
+      catalog = buildCatalog(offerings, retired, adapters, visibility);
       catalogResponse = prepareCatalog(catalog);
     },
     async ask(method, url, body, headers = {}) {
