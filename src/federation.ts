@@ -12,7 +12,7 @@ import { createLiveProviders } from "./providers/live-providers.ts";
 import { createOnboarding, type Onboarding, type OnboardingParts } from "./providers/onboarding.ts";
 import { type Curation, createCuration } from "./store/curation.ts";
 import type { OpenStore } from "./store/open.ts";
-import { livingInstances, livingInstancesOf, movedPlans, rememberPlans } from "./store/plans.ts";
+import { createRememberPlans, livingInstances, livingInstancesOf, movedPlans } from "./store/plans.ts";
 import { createProviders, type Providers } from "./store/providers.ts";
 import { revisionOf } from "./store/revisions.ts";
 import type { Seal } from "./store/seal.ts";
@@ -73,7 +73,7 @@ export async function openFederation(parts: FederationParts): Promise<Federation
     curation,
     live,
     configured: new Set(accounts.keys()),
-    rememberPlans: (offerings, at) => rememberPlans(knex, offerings, at),
+    rememberPlans: createRememberPlans(knex),
     movedPlans: (offerings) => movedPlans(knex, offerings),
     revision: () => revisionOf(knex, "catalog"),
     now,

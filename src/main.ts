@@ -255,7 +255,7 @@ async function readOfferings(
     offerings,
     organisations: read.organisations,
     overlays,
-    overlayCheck: overlayCheck(config.catalogDirectory),
+    overlayCheck: overlayCheck(),
   };
 }
 

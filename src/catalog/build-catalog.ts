@@ -38,21 +38,22 @@ export function buildCatalog(
       },
     });
   };
-  const honest = offerings.map((offering) => ({
-    ...offering,
-    plans: offering.plans.map((plan) => able(plan, adapters.get(plan.provider))),
-  }));
+  const honest = offerings.map((offering) => {
+    const plans = offering.plans.map((plan) => able(plan, adapters.get(plan.provider)));
+    return plans.every((plan, index) => plan === offering.plans[index]) ? offering : { ...offering, plans };
+  });
   for (const offering of honest) for (const plan of offering.plans) place(offering, plan, true);
   for (const { offering, plan } of retired)
     if (!placements.has(plan.id)) place({ ...offering, plans: [plan] }, able(plan, adapters.get(plan.provider)), false);
   return { offerings: honest, placements, visibility };
 }
 
+/** The plan itself where nothing is to be taken away from it. */
 function able(plan: Plan, adapter: Pick<Adapter, "bind" | "update"> | undefined): Plan {
-  return {
-    ...plan,
-    bindable: plan.bindable && adapter?.bind !== undefined,
-    bindingRotatable: plan.bindingRotatable && adapter?.bind !== undefined,
-    planUpdateable: plan.planUpdateable && adapter?.update !== undefined,
-  };
+  const bindable = plan.bindable && adapter?.bind !== undefined;
+  const bindingRotatable = plan.bindingRotatable && adapter?.bind !== undefined;
+  const planUpdateable = plan.planUpdateable && adapter?.update !== undefined;
+  const same =
+    bindable === plan.bindable && bindingRotatable === plan.bindingRotatable && planUpdateable === plan.planUpdateable;
+  return same ? plan : { ...plan, bindable, bindingRotatable, planUpdateable };
 }

@@ -1,6 +1,6 @@
 /** One catalog of all: the offerings of the catalog files, and what providers offer by catalogs of their own. */
 import type { ProviderOffering, ProviderPlan } from "../core/adapter.ts";
-import type { JsonObject } from "../core/json.ts";
+import { isJsonObject, type Json, type JsonObject, sameJson } from "../core/json.ts";
 import type { Offering, Plan } from "../core/model.ts";
 import type { RetiredPlan } from "./build-catalog.ts";
 import type { Organisation } from "./files.ts";
@@ -40,70 +40,168 @@ export interface Federation {
 /** OSB leaves it open; a week is what platforms poll at most. */
 const defaultPollingDuration = 86_400;
 
-/**
- * Names: offerings of the files keep theirs. Of the others whoever is there first has the plain name, and who comes
- * later has the provider's name added; both for ever, by `given`.
- */
-export function federate(
+/** What one provider contributes, before it has names: the same objects as long as catalog and overlay are the same. */
+interface Draft {
+  readonly notes: readonly string[];
+  readonly offerings: readonly DraftOffering[];
+}
+
+interface DraftOffering {
+  readonly id: string;
+  readonly source: ProviderOffering;
+  readonly wish: OfferingOverlay | undefined;
+  readonly plans: readonly DraftPlan[];
+}
+
+interface DraftPlan {
+  readonly id: string;
+  readonly source: ProviderPlan;
+  readonly wish: PlanOverlay | undefined;
+  /** Name of the offering of the files it is to stand in. */
+  readonly into: string | undefined;
+}
+
+export type Federate = (
   files: readonly Offering[],
   providers: readonly FederatedProvider[],
   organisations: readonly Organisation[],
   given: GivenNames,
-): Federation {
-  const names = createNames(given, files);
-  const byKey = new Map(organisations.map((organisation) => [organisation.key, organisation]));
-  const notes: string[] = [];
-  const taken = new Set(files.flatMap(({ id, plans }) => [id, ...plans.map((plan) => plan.id)]));
-  const guests = new Map<string, Plan[]>();
-  const own: Offering[] = [];
-  const take = (id: string, what: string): boolean => {
-    if (!taken.has(id)) {
+) => Federation;
+
+/**
+ * Names: offerings of the files keep theirs. Of the others whoever is there first has the plain name, and who comes
+ * later has the provider's name added; both for ever, by `given`.
+ *
+ * It remembers: what did not change comes out as the same objects, so that with ten thousand plans whoever looks at
+ * the result has little to do when a provider changes one.
+ */
+export function createFederate(): Federate {
+  const draft = createDrafts();
+  const finish = createFinish();
+
+  return (files, providers, organisations, given) => {
+    const names = createNames(given, files);
+    const byName = new Map(files.map((offering) => [offering.name, offering]));
+    const byKey = new Map(organisations.map((organisation) => [organisation.key, organisation]));
+    const notes: string[] = [];
+    const taken = new Set(files.flatMap(({ id, plans }) => [id, ...plans.map((plan) => plan.id)]));
+    const guests = new Map<string, Plan[]>();
+    const own: Offering[] = [];
+    const take = (id: string, what: () => string): boolean => {
+      const free = !taken.has(id);
       taken.add(id);
-      return true;
-    }
-    notes.push(`${what} is left out: its id ${id} is used by another.`);
-    return false;
-  };
-  for (const provider of [...providers].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const overlay = provider.overlay ?? noOverlay;
-    notes.push(...unused(provider, overlay));
-    for (const source of provider.offerings) {
-      const wish = overlay.offerings.find(({ offering }) => offering === source.name || offering === source.id);
-      if (wish?.hide === true || (wish === undefined && overlay.unlisted === "hidden")) continue;
-      const id = identityOf(provider.name, provider.identities, "offering", source.id);
-      const stay: Plan[] = [];
-      for (const sourcePlan of source.plans) {
-        const planWish = wish?.plans?.find(({ plan }) => plan === sourcePlan.name || plan === sourcePlan.id);
-        if (
-          planWish?.hide === true ||
-          (planWish === undefined && wish?.plans !== undefined && overlay.unlisted === "hidden")
-        )
-          continue;
-        const into = planWish?.into ?? wish?.into;
-        const host = into === undefined ? undefined : files.find(({ name }) => name === into);
-        if (into !== undefined && host === undefined)
-          notes.push(
-            `${provider.name}: there is no offering "${into}" for the plan ${source.name}/${sourcePlan.name}.`,
+      if (!free) notes.push(`${what()} is left out: its id ${id} is used by another.`);
+      return free;
+    };
+    for (const provider of [...providers].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const { offerings, notes: told } = draft(provider);
+      notes.push(...told);
+      const words = organisationsOf(provider, byKey);
+      for (const offering of offerings) {
+        const stay: Plan[] = [];
+        for (const plan of offering.plans) {
+          const what = () => `${provider.name}: the plan ${offering.source.name}/${plan.source.name}`;
+          const host = plan.into === undefined ? undefined : byName.get(plan.into);
+          if (plan.into !== undefined && host === undefined)
+            notes.push(`${what()} is to stand in "${plan.into}", which is not there.`);
+          if (!take(plan.id, what)) continue;
+          const offeringId = host?.id ?? offering.id;
+          const usual = host === undefined ? plan.source.name : `${provider.name}-${plan.source.name}`;
+          const name = names.give(
+            offeringId,
+            plan.id,
+            plan.wish?.name ?? usual,
+            plan.wish?.name === undefined,
+            provider.name,
           );
-        const planId = identityOf(provider.name, provider.identities, "plan", sourcePlan.id);
-        if (!take(planId, `${provider.name}: the plan ${source.name}/${sourcePlan.name}`)) continue;
-        const offeringId = host?.id ?? id;
-        const wished = planWish?.name ?? (host === undefined ? sourcePlan.name : `${provider.name}-${sourcePlan.name}`);
-        const name = names.give(offeringId, planId, wished, planWish?.name === undefined, provider.name);
-        const plan = planFor({ provider, offeringId, planId, name, source: sourcePlan, wish: planWish, byKey });
-        if (host === undefined) stay.push(plan);
-        else guests.set(host.id, [...(guests.get(host.id) ?? []), plan]);
+          const finished = finish.plan(plan, { provider: provider.name, words, offeringId, name });
+          if (host === undefined) stay.push(finished);
+          else guests.set(host.id, [...(guests.get(host.id) ?? []), finished]);
+        }
+        if (stay.length === 0 || !take(offering.id, () => `${provider.name}: the offering ${offering.source.name}`))
+          continue;
+        const { wish, source } = offering;
+        const name = names.give("", offering.id, wish?.name ?? source.name, wish?.name === undefined, provider.name);
+        own.push(finish.offering(offering, name, stay));
       }
-      if (stay.length === 0 || !take(id, `${provider.name}: the offering ${source.name}`)) continue;
-      const name = names.give("", id, wish?.name ?? source.name, wish?.name === undefined, provider.name);
-      own.push(offeringFor({ id, name, source, wish, plans: stay }));
     }
-  }
-  const hosts = files.map((offering) => {
-    const more = guests.get(offering.id);
-    return more === undefined ? offering : { ...offering, plans: [...offering.plans, ...more] };
+    const hosts = files.map((offering) => {
+      const more = guests.get(offering.id);
+      return more === undefined ? offering : { ...offering, plans: [...offering.plans, ...more] };
+    });
+    return { offerings: [...hosts, ...own], newNames: names.fresh(), notes };
+  };
+}
+
+function createDrafts(): (provider: FederatedProvider) => Draft {
+  const known = new WeakMap<
+    readonly ProviderOffering[],
+    { readonly provider: FederatedProvider; readonly draft: Draft }
+  >();
+  return (provider) => {
+    const before = known.get(provider.offerings);
+    if (
+      before?.provider.name === provider.name &&
+      before.provider.identities === provider.identities &&
+      sameJson(before.provider.overlay as Json | undefined, provider.overlay as Json | undefined)
+    )
+      return before.draft;
+    const made = draftOf(provider);
+    known.set(provider.offerings, { provider, draft: made });
+    return made;
+  };
+}
+
+function draftOf(provider: FederatedProvider): Draft {
+  const overlay = provider.overlay ?? noOverlay;
+  const hidden = overlay.unlisted === "hidden";
+  const offerings = provider.offerings.flatMap((source): DraftOffering[] => {
+    const wish = overlay.offerings.find(({ offering }) => offering === source.name || offering === source.id);
+    if (wish?.hide === true || (wish === undefined && hidden)) return [];
+    const plans = source.plans.flatMap((plan): DraftPlan[] => {
+      const planWish = wish?.plans?.find((each) => each.plan === plan.name || each.plan === plan.id);
+      if (planWish?.hide === true || (planWish === undefined && wish?.plans !== undefined && hidden)) return [];
+      const id = identityOf(provider.name, provider.identities, "plan", plan.id);
+      return [{ id, source: plan, wish: planWish, into: planWish?.into ?? wish?.into }];
+    });
+    const id = identityOf(provider.name, provider.identities, "offering", source.id);
+    return [{ id, source, wish, plans }];
   });
-  return { offerings: [...hosts, ...own], newNames: names.fresh(), notes };
+  return { notes: unused(provider, overlay), offerings };
+}
+
+/** Where a plan stands and what it is called there. */
+interface Place {
+  readonly provider: string;
+  readonly words: JsonObject;
+  readonly offeringId: string;
+  readonly name: string;
+}
+
+function createFinish() {
+  const plans = new WeakMap<DraftPlan, { readonly place: Place; readonly plan: Plan }>();
+  const offerings = new WeakMap<DraftOffering, Offering>();
+  return {
+    plan(draft: DraftPlan, place: Place): Plan {
+      const before = plans.get(draft);
+      if (before !== undefined && sameJson(before.place as unknown as Json, place as unknown as Json))
+        return before.plan;
+      const plan = planFor(draft, place);
+      plans.set(draft, { place, plan });
+      return plan;
+    },
+    offering(draft: DraftOffering, name: string, stay: readonly Plan[]): Offering {
+      const before = offerings.get(draft);
+      const same =
+        before?.name === name &&
+        before.plans.length === stay.length &&
+        before.plans.every((plan, index) => plan === stay[index]);
+      if (same) return before;
+      const offering = offeringFor(draft, name, stay);
+      offerings.set(draft, offering);
+      return offering;
+    },
+  };
 }
 
 interface Names {
@@ -142,19 +240,7 @@ function createNames(given: GivenNames, files: readonly Offering[]): Names {
   };
 }
 
-function offeringFor({
-  id,
-  name,
-  source,
-  wish,
-  plans,
-}: {
-  readonly id: string;
-  readonly name: string;
-  readonly source: ProviderOffering;
-  readonly wish: OfferingOverlay | undefined;
-  readonly plans: readonly Plan[];
-}): Offering {
+function offeringFor({ id, source, wish }: DraftOffering, name: string, plans: readonly Plan[]): Offering {
   const { displayName, longDescription, documentationUrl, supportUrl } = wish ?? {};
   const tags = wish?.tags ?? source.tags;
   return {
@@ -171,25 +257,9 @@ function offeringFor({
   };
 }
 
-function planFor({
-  provider,
-  offeringId,
-  planId,
-  name,
-  source,
-  wish,
-  byKey,
-}: {
-  readonly provider: FederatedProvider;
-  readonly offeringId: string;
-  readonly planId: string;
-  readonly name: string;
-  readonly source: ProviderPlan;
-  readonly wish: PlanOverlay | undefined;
-  readonly byKey: ReadonlyMap<string, Organisation>;
-}): Plan {
+function planFor({ id, source, wish }: DraftPlan, { provider, words, offeringId, name }: Place): Plan {
   return {
-    id: planId,
+    id,
     offeringId,
     name,
     description: wish?.description ?? source.description,
@@ -201,8 +271,8 @@ function planFor({
     maximumPollingDuration: source.maximumPollingDuration ?? defaultPollingDuration,
     ...(source.maintenanceInfo !== undefined && { maintenanceInfo: source.maintenanceInfo }),
     schemas: source.schemas,
-    metadata: planMetadata(provider, source.metadata, wish, byKey),
-    provider: provider.name,
+    metadata: planMetadata(words, source.metadata, wish),
+    provider,
     backend: source.backend,
     execution: wish?.execution ?? "async",
     requiresApp: false,
@@ -210,20 +280,21 @@ function planFor({
   };
 }
 
-function planMetadata(
+function organisationsOf(
   { organisation, integrator, publisher }: FederatedProvider,
-  source: JsonObject,
-  wish: PlanOverlay | undefined,
   byKey: ReadonlyMap<string, Organisation>,
 ): JsonObject {
-  const price = wish?.price;
-  const dvc = present({
+  return present({
     provider: organisationWords(organisation, byKey),
     integrator: organisationWords(integrator, byKey),
     publisher: organisationWords(publisher, byKey),
-    ...(price !== undefined && priceWords(price)),
-    ...wish?.dvc,
   });
+}
+
+function planMetadata(organisations: JsonObject, source: JsonObject, wish: PlanOverlay | undefined): JsonObject {
+  const price = wish?.price;
+  const own = isJsonObject(source.dvc) ? source.dvc : {};
+  const dvc = { ...own, ...organisations, ...(price !== undefined && priceWords(price)), ...wish?.dvc };
   return {
     ...source,
     ...present({ displayName: wish?.displayName, bullets: wish?.bullets }),
@@ -252,8 +323,10 @@ export function withholdPlans(
   const withheld = offerings.flatMap(({ plans, ...offering }) =>
     plans.filter(({ provider }) => !mayOrder(provider)).map((plan) => ({ offering, plan })),
   );
-  const left = offerings
-    .map((offering) => ({ ...offering, plans: offering.plans.filter(({ provider }) => mayOrder(provider)) }))
-    .filter(({ plans }) => plans.length > 0);
+  const left = offerings.flatMap((offering) => {
+    const plans = offering.plans.filter(({ provider }) => mayOrder(provider));
+    if (plans.length === offering.plans.length) return [offering];
+    return plans.length === 0 ? [] : [{ ...offering, plans }];
+  });
   return { offerings: left, withheld };
 }

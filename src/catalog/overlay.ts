@@ -49,9 +49,11 @@ export const noOverlay: Overlay = { unlisted: "offered", offerings: [] };
 /** Says what is wrong with an overlay, each with its path; none: `value` is an Overlay, its defaults filled in. */
 export type OverlayCheck = (value: Json) => readonly { readonly path: string; readonly message: string }[];
 
-/** `directory` is the catalog's, where the schema stands beside the others. */
-export function overlayCheck(directory: string): OverlayCheck {
-  const schema = JSON.parse(readFileSync(join(directory, "overlay.schema.json"), "utf8")) as JsonSchema;
+// The shipped one: an operator's own catalog directory need not hold it.
+const schemaFile = new URL("../../catalog/overlay.schema.json", import.meta.url);
+
+export function overlayCheck(): OverlayCheck {
+  const schema = JSON.parse(readFileSync(schemaFile, "utf8")) as JsonSchema;
   const validate = schemaCompiler({ useDefaults: true }).compile(schema);
   return (value) =>
     validate(value)
@@ -71,7 +73,7 @@ export function readOverlays(directory: string): ReadOverlays {
   const overlays = new Map<string, Overlay>();
   const problems: Problem[] = [];
   if (names.length === 0) return { overlays, problems };
-  const check = overlayCheck(directory);
+  const check = overlayCheck();
   for (const name of names) {
     const label = `catalog/overlays/${name}`;
     const file = parseYamlFile(readFileSync(join(folder, name), "utf8"), label);

@@ -6,7 +6,7 @@ import { constants, gzip } from "node:zlib";
 import type { Catalog } from "../core/catalog.ts";
 import type { Offering, Plan, Platform } from "../core/model.ts";
 import { isUnrestricted, sees } from "../core/visibility.ts";
-import { catalogBody } from "./wire.ts";
+import { catalogText } from "./wire.ts";
 
 export interface CatalogAnswer {
   readonly status: 200 | 304;
@@ -95,7 +95,7 @@ export function prepareCatalog(catalog: Catalog): CatalogResponse {
 
 /** Compressed beside the event loop: the strongest level takes a second for a catalog of ten thousand plans. */
 function viewOf(offerings: readonly Offering[]): View {
-  const plain = Buffer.from(JSON.stringify(catalogBody(offerings)));
+  const plain = Buffer.from(catalogText(offerings));
   const view: View = {
     plain,
     content: hash("sha256", plain, "hex"),

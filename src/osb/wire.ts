@@ -81,12 +81,30 @@ export function refusalBody(refusal: Refusal): JsonObject {
   };
 }
 
-/** GET /v2/catalog: optional fields are left out rather than null, as Cloud Controller refuses nulls. */
-export function catalogBody(offerings: readonly Offering[]): JsonObject {
-  return { services: offerings.map(offeringBody) };
+const texts = new WeakMap<Plan, string>();
+
+/**
+ * GET /v2/catalog as JSON text: optional fields are left out rather than null, as Cloud Controller refuses nulls. The text
+ * of each plan is made once: after a change of one most are as they were.
+ */
+export function catalogText(offerings: readonly Offering[]): string {
+  const services = offerings.map((offering) => {
+    const head = JSON.stringify(offeringBody(offering));
+    return `${head.slice(0, -1)},"plans":[${offering.plans.map(planText).join()}]}`;
+  });
+  return `{"services":[${services.join()}]}`;
 }
 
-function offeringBody(offering: Offering): Json {
+function planText(plan: Plan): string {
+  let text = texts.get(plan);
+  if (text === undefined) {
+    text = JSON.stringify(planBody(plan));
+    texts.set(plan, text);
+  }
+  return text;
+}
+
+function offeringBody(offering: Offering): JsonObject {
   return {
     name: offering.name,
     id: offering.id,
@@ -99,7 +117,6 @@ function offeringBody(offering: Offering): Json {
     allow_context_updates: offering.allowContextUpdates,
     plan_updateable: offering.planUpdateable,
     metadata: offering.metadata,
-    plans: offering.plans.map(planBody),
   };
 }
 

@@ -4,7 +4,7 @@
  * and while providers or the database are away, the one before is served.
  */
 import { buildCatalog } from "../catalog/build-catalog.ts";
-import { type FederatedProvider, type Federation, federate, withholdPlans } from "../catalog/federate.ts";
+import { createFederate, type FederatedProvider, type Federation, withholdPlans } from "../catalog/federate.ts";
 import type { Organisation } from "../catalog/files.ts";
 import type { Overlay } from "../catalog/overlay.ts";
 import type { ProviderOffering } from "../core/adapter.ts";
@@ -56,6 +56,7 @@ export interface KeeperParts {
 }
 
 export function createCatalogKeeper(parts: KeeperParts): CatalogKeeper {
+  const federate = createFederate();
   let catalog: Catalog | undefined;
   let notes: readonly string[] = [];
   let slots: ReadonlyMap<string, number> = new Map();
@@ -109,7 +110,9 @@ export function createCatalogKeeper(parts: KeeperParts): CatalogKeeper {
     );
     const { offerings } = withholdPlans(federation.offerings, (provider) => open.has(provider));
     const retired = await parts.rememberPlans(offerings, parts.now());
+    await otherWork();
     const made = buildCatalog(offerings, retired, parts.live.adapters, await parts.curation.visibility());
+    await otherWork();
     await parts.onChange(made);
     const published = new Set(all.map(({ details }) => details.publishedSnapshot));
     contents = new Map([...contents].filter(([id]) => published.has(id)));
@@ -120,6 +123,9 @@ export function createCatalogKeeper(parts: KeeperParts): CatalogKeeper {
     slots = new Map(all.flatMap(({ name, details }) => (details.slots === undefined ? [] : [[name, details.slots]])));
     revision = seen;
   }
+
+  // Between the parts, each of which takes some time where there are many plans, others have their turn.
+  const otherWork = () => new Promise<void>((resolve) => setImmediate(resolve));
 
   const isThere = (origin: Provider["origin"], name: string) => origin === "registered" || parts.configured.has(name);
 

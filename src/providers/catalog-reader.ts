@@ -13,7 +13,7 @@ import type { CatalogKeeper } from "./catalog-keeper.ts";
 export interface CatalogReader {
   /** Reads what is due; of several replicas one does. */
   readDue(): Promise<void>;
-  /** Reads one now, for somebody who waits. Throws an Error with what is wrong if it cannot be read. */
+  /** Reads one now; what is published is served after the keeper's next look. Throws an Error with what is wrong if it cannot be read. */
   read(provider: Provider, adapter?: Adapter): Promise<ReadResult>;
 }
 
@@ -23,7 +23,7 @@ export type ReadResult =
 
 export interface ReaderParts {
   readonly providers: Providers;
-  readonly keeper: Pick<CatalogKeeper, "rebuild" | "objections">;
+  readonly keeper: Pick<CatalogKeeper, "follow" | "objections">;
   readonly adapters: ReadonlyMap<string, Adapter>;
   readonly livingInstances: (planIds: readonly string[]) => Promise<ReadonlyMap<string, number>>;
   readonly now: () => Millis;
@@ -55,6 +55,8 @@ export function createCatalogReader(parts: ReaderParts): CatalogReader {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) await readInTurn(next);
     };
     await Promise.all(Array.from({ length: Math.min(atOnce, due.length) }, work));
+    // Once for all of them: making a catalog of ten thousand plans takes a while.
+    if (due.length > 0) await parts.keeper.follow();
   }
 
   async function readInTurn(provider: Provider): Promise<void> {
@@ -148,7 +150,6 @@ export function createCatalogReader(parts: ReaderParts): CatalogReader {
     });
     // Somebody changed the provider meanwhile: what was decided may not hold any more, and a person looks.
     if (!published) return { is: "held", snapshot };
-    await parts.keeper.rebuild();
     return { is: "published", snapshot: { ...snapshot, state: "published" } };
   }
 

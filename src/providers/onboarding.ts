@@ -320,7 +320,9 @@ export function createOnboarding(parts: OnboardingParts): Onboarding {
       if (provider.refreshAt === undefined)
         return obstacle("NoCatalog", "Its plans are written in catalog files; there is no catalog to read.");
       try {
-        return { done: await parts.reader.read(provider) };
+        const result = await parts.reader.read(provider);
+        if (result.is === "published") await keeper.rebuild();
+        return { done: result };
       } catch (error) {
         return obstacle("Unreadable", error instanceof Error ? error.message : "Its catalog cannot be read.");
       }

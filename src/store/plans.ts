@@ -12,25 +12,46 @@ export interface KnownPlan {
 const batch = 100;
 
 /** Remembers the plans offered now and returns those that are not offered any more but still have instances. */
-export async function rememberPlans(knex: Knex, offerings: readonly Offering[], now: Millis): Promise<KnownPlan[]> {
-  const offered = new Set(offerings.flatMap(({ plans }) => plans.map(({ id }) => id)));
-  const known: { plan_id: string; hash: string | null }[] = await knex("plans").select("plan_id", "hash");
-  const before = new Map(known.map(({ plan_id, hash }) => [plan_id, hash]));
-  const changed = offerings
-    .flatMap(({ plans, ...offering }) =>
-      plans.map((plan) => {
-        const definition = JSON.stringify({ offering, plan });
-        const digest = hash("sha256", definition, "hex");
-        const { id, provider } = plan;
-        return { plan_id: id, offering_id: offering.id, provider, definition, hash: digest, seen_at: now };
-      }),
-    )
-    .filter((row) => before.get(row.plan_id) !== row.hash);
-  for (let from = 0; from < changed.length; from += batch)
-    await knex("plans")
-      .insert(changed.slice(from, from + batch))
-      .onConflict("plan_id")
-      .merge();
+export type RememberPlans = (offerings: readonly Offering[], now: Millis) => Promise<KnownPlan[]>;
+
+/** What it wrote already, plan by plan, it does not look at again: plans come as the same objects while they are the same. */
+export function createRememberPlans(knex: Knex): RememberPlans {
+  const written = new WeakMap<Plan, string>();
+
+  async function write(offerings: readonly Offering[], now: Millis): Promise<void> {
+    const fresh = offerings.flatMap(({ plans, ...offering }) => {
+      const words = JSON.stringify(offering);
+      return plans.filter((plan) => written.get(plan) !== words).map((plan) => ({ plan, offering, words }));
+    });
+    if (fresh.length === 0) return;
+    const known: { plan_id: string; hash: string | null }[] = await knex("plans").select("plan_id", "hash");
+    const before = new Map(known.map(({ plan_id, hash }) => [plan_id, hash]));
+    for (let from = 0; from < fresh.length; from += batch) {
+      const some = fresh.slice(from, from + batch);
+      const rows = some.map(({ plan, offering }) => rowOf(plan, offering, now));
+      const changed = rows.filter((row) => before.get(row.plan_id) !== row.hash);
+      if (changed.length > 0) await knex("plans").insert(changed).onConflict("plan_id").merge();
+      for (const { plan, words } of some) written.set(plan, words);
+      await otherWork();
+    }
+  }
+
+  return async (offerings, now) => {
+    await write(offerings, now);
+    return retired(knex, new Set(offerings.flatMap(({ plans }) => plans.map(({ id }) => id))));
+  };
+}
+
+function rowOf(plan: Plan, offering: Omit<Offering, "plans">, now: Millis) {
+  const definition = JSON.stringify({ offering, plan });
+  const { id, provider } = plan;
+  const digest = hash("sha256", definition, "hex");
+  return { plan_id: id, offering_id: offering.id, provider, definition, hash: digest, seen_at: now };
+}
+
+const otherWork = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+async function retired(knex: Knex, offered: ReadonlySet<string>): Promise<KnownPlan[]> {
   // By offering: an update under way may lead to a plan that no instance has yet. Deleted instances may still be cleaned up.
   const busy = knex("operations").where({ state: "open" }).select("instance_uid");
   const needed = knex("instances").whereNot({ state: "deleted" }).orWhereIn("uid", busy).distinct("offering_id");

@@ -9,7 +9,7 @@ import { checkCatalog } from "../../src/catalog/check.ts";
 import { projectCatalog } from "../../src/catalog/project.ts";
 import { readCatalog } from "../../src/catalog/read-catalog.ts";
 import type { JsonObject } from "../../src/core/json.ts";
-import { catalogBody } from "../../src/osb/wire.ts";
+import { catalogText } from "../../src/osb/wire.ts";
 import { offering, offeringId, planOf, startTestBroker, syncPlan, temporaryDirectory } from "../support/broker.ts";
 import { createScripted } from "../support/scripted.ts";
 
@@ -281,7 +281,8 @@ test("what the shipped catalog files say is what platforms get", (t) => {
   const accounts = new Set(files.flatMap(({ plans }) => plans.map(({ account }) => account)));
   const { adapter } = createScripted();
   const adapters = new Map([...accounts].map((account) => [account, adapter]));
-  const body = catalogBody(buildCatalog(projectCatalog(files, organisations, accounts), [], adapters).offerings);
+  const offered = buildCatalog(projectCatalog(files, organisations, accounts), [], adapters).offerings;
+  const body = JSON.parse(catalogText(offered)) as JsonObject;
   t.notMatch(JSON.stringify(body), /:null/);
   for (const service of body.services as JsonObject[]) {
     t.match(service, { metadata: { displayName: String, longDescription: String }, name: /^[A-Za-z0-9.-]{1,63}$/ });

@@ -9,7 +9,7 @@ import { Secret } from "../../src/core/secret.ts";
 import { verifyAudit } from "../../src/store/audit.ts";
 import { holdDataDirectory } from "../../src/store/data-directory.ts";
 import { type OpenStore, openStore } from "../../src/store/open.ts";
-import { rememberPlans } from "../../src/store/plans.ts";
+import { createRememberPlans } from "../../src/store/plans.ts";
 import { forgetBefore } from "../../src/store/retention.ts";
 import { openSeal } from "../../src/store/seal.ts";
 import { offering, planOf, temporaryDirectory } from "../support/broker.ts";
@@ -304,13 +304,14 @@ promise("plans that left the catalog are kept for as long as anything may lead t
     id: offeringId,
     plans: ids.map((id) => planNamed(id, offeringId)),
   });
-  await rememberPlans(knex, [catalog("o", "plan", "aim"), catalog("p", "cleaned"), catalog("q", "unused")], 1);
+  const rememberPlans = createRememberPlans(knex);
+  await rememberPlans([catalog("o", "plan", "aim"), catalog("p", "cleaned"), catalog("q", "unused")], 1);
   await store.apply([
     addInstance("i1"),
     addInstance("i2", { offeringId: "p", planId: "cleaned", state: "deleted" }),
     addOperation("op", "i2", { kind: "deprovision", purpose: "cleanup" }),
   ]);
-  const kept = await rememberPlans(knex, [catalog("o", "new")], 2);
+  const kept = await rememberPlans([catalog("o", "new")], 2);
   t.same(kept.map(({ plan }) => plan.id).sort(), ["aim", "cleaned", "plan"]);
   t.same(kept.find(({ plan }) => plan.id === "aim")?.offering.id, "o");
 });

@@ -61,7 +61,7 @@ export async function startFederation(t: Test, wishes: FederationWishes): Promis
       offerings: wishes.offerings ?? [],
       organisations: [],
       overlays: new Map(),
-      overlayCheck: overlayCheck("catalog"),
+      overlayCheck: overlayCheck(),
       ...wishes.files,
     },
     onChange: () => undefined,
