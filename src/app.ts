@@ -12,9 +12,11 @@ import Fastify, {
   type FastifyServerOptions,
   LogController,
 } from "fastify";
-import { type AdminParts, addAdminRoutes } from "./admin/routes.ts";
+import type { AdminParts } from "./admin/parts.ts";
+import { answerProblem } from "./admin/problem.ts";
+import { addAdminRoutes } from "./admin/routes.ts";
 import type { Caller, Platform } from "./core/model.ts";
-import { type Refusal, refusalCodes, refuse } from "./core/refusal.ts";
+import { type Refusal, refuse } from "./core/refusal.ts";
 import type { Switches } from "./core/switches.ts";
 import type { Authenticator, Denial } from "./http/basic-auth.ts";
 import { Refused, refusalFor } from "./http/errors.ts";
@@ -75,6 +77,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     // A path that cannot be decoded meets no hook.
     frameworkErrors(error, request, reply) {
       repeatIdentity(request, reply);
+      if (request.url.startsWith("/api/v1/")) return answerProblem(error, request, reply, parts.log);
       return answerError(parts, error, request, reply);
     },
   };
@@ -119,7 +122,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     },
     { prefix: "/v2" },
   );
-  await app.register(async (admin) => addAdminRoutes(admin, parts.admin), { prefix: "/api/v1" });
+  await app.register(async (admin) => addAdminRoutes(admin, parts.admin, parts.log), { prefix: "/api/v1" });
   answerCatalogFirst(app, parts);
   return app;
 }
@@ -256,6 +259,7 @@ function logRequest(parts: AppParts, request: FastifyRequest, reply: FastifyRepl
     status: reply.statusCode,
     requestId: request.id,
     platform: request.caller?.platform.name,
+    principal: request.principal?.name,
     query: request.query,
     instance: instance_id,
     binding: binding_id,
@@ -277,7 +281,6 @@ async function addDocuments(app: FastifyInstance): Promise<void> {
       components: {
         securitySchemes: { basic: { type: "http", scheme: "basic" }, bearer: { type: "http", scheme: "bearer" } },
       },
-      "x-error-codes": refusalCodes,
     } as object,
   });
   await app.register(swaggerUi, { routePrefix: "/docs" });

@@ -1,16 +1,15 @@
 /** The command line: what an operator types. */
-import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { adapterKinds } from "../brokers/index.ts";
+import { platformCommand, tokenCommand } from "./account-commands.ts";
+import { type AdminParts, createAdminParts } from "./admin/parts.ts";
 import { checkCatalog } from "./catalog/check.ts";
 import { formatProblem } from "./config/problem.ts";
 import { type Config, ConfigError, readConfig } from "./config.ts";
 import { curlLines } from "./curl-lines.ts";
 import { firstRunFile, readFirstRun } from "./first-run.ts";
-import { generatePassword, hashPassword } from "./http/password.ts";
 import { type Broker, newIds, openConfiguredStore, startBroker } from "./main.ts";
-import { type Accounts, createAccounts, type PlatformAccount } from "./store/accounts.ts";
 import { verifyAudit } from "./store/audit.ts";
 
 const help = `lotse: Open Service Broker API 2.17 for the Deutsche Verwaltungscloud
@@ -22,6 +21,10 @@ const help = `lotse: Open Service Broker API 2.17 for the Deutsche Verwaltungscl
   lotse platform rotate NAME    print a new password; the old one stays valid for a day
   lotse platform disable NAME   refuse the platform from now on; its instances stay
   lotse platform enable NAME    let a disabled platform in again, with the passwords it had
+  lotse token add WHO ROLE      print a new token for the management API, once; ROLE: administrator, reviewer, auditor,
+                                or provider-editor with the names of the editor's providers behind it
+  lotse token list              list tokens, without their secrets
+  lotse token revoke ID         refuse the token from now on
   lotse audit verify [HEAD]     recompute the audit trail's hash chain; HEAD: the last hash of an earlier time
   lotse --help                  this text
 
@@ -46,7 +49,8 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     if (command === "serve") return await serve(config);
     if (command === "catalog") return reportCatalog(config);
     if (command === "audit") return await verify(config, name);
-    return await withAccounts(config, (accounts) => platform(accounts, action, name));
+    if (command === "token") return await withAccounts(config, (parts) => tokenCommand(parts, args.slice(1)));
+    return await withAccounts(config, (parts) => platformCommand(parts, action, name));
   } catch (error) {
     console.error(
       error instanceof ConfigError ? error.message : `lotse: ${error instanceof Error ? error.message : error}`,
@@ -55,12 +59,13 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   }
 }
 
-const withoutName = new Set(["", "serve", "catalog check", "platform list", "audit verify"]);
-const withName = new Set(["platform add", "platform rotate", "platform disable", "platform enable"]);
+const withoutName = new Set(["", "serve", "catalog check", "platform list", "token list", "audit verify"]);
+const withName = new Set(["platform add", "platform rotate", "platform disable", "platform enable", "token revoke"]);
 
 /** Exactly the words of a command: with a word more, somebody means something that would not be done. */
 function isCommand(args: readonly string[]): boolean {
   const [, , name] = args;
+  if (args.slice(0, 2).join(" ") === "token add") return args.length >= 4 && !args.some((word) => word.startsWith("-"));
   if (withoutName.has(args.join(" ")) || /^audit verify [0-9a-f]{64}$/.test(args.join(" "))) return true;
   return withName.has(args.slice(0, 2).join(" ")) && args.length === 3 && name !== undefined && !name.startsWith("-");
 }
@@ -119,77 +124,14 @@ function requireDatabase({ database }: Config): void {
   );
 }
 
-async function withAccounts(config: Config, work: (accounts: Accounts) => Promise<number>): Promise<number> {
+async function withAccounts(config: Config, work: (parts: AdminParts) => Promise<number>): Promise<number> {
   requireDatabase(config);
-  const { store, knex } = await openConfiguredStore(config);
+  const { store, knex, keys } = await openConfiguredStore(config);
   try {
-    return await work(createAccounts(knex));
+    return await work(createAdminParts({ knex }, keys, newIds(), Date.now));
   } finally {
     await store.close();
   }
-}
-
-const oldPasswordMs = 24 * 60 * 60 * 1000;
-
-async function platform(accounts: Accounts, action: string | undefined, name = ""): Promise<number> {
-  const now = Date.now();
-  const said = { at: now, outcome: "succeeded", actor: { by: "command line" } } as const;
-  if (action === "list") {
-    for (const { name: own, username, state } of await accounts.list()) console.log(`${own}\t${username}\t${state}`);
-    return 0;
-  }
-  if (action === "add") return addPlatform(accounts, name, now);
-  const known = (await accounts.list()).find((account) => account.name === name);
-  if (known === undefined) {
-    console.error(`lotse: there is no platform "${name}".`);
-    return 1;
-  }
-  if (action === "disable") {
-    await accounts.setState(known.id, "disabled", { ...said, action: "platform.disabled", platformId: known.id });
-    console.log(`The platform "${name}" is refused from now on.`);
-    return 0;
-  }
-  if (action === "enable") {
-    await accounts.setState(known.id, "active", { ...said, action: "platform.enabled", platformId: known.id });
-    console.log(`The platform "${name}" is let in again.`);
-    return 0;
-  }
-  if (known.state === "disabled") {
-    console.error(`lotse: the platform "${name}" is disabled, so no password would let it in. Enable it first.`);
-    return 1;
-  }
-  const password = generatePassword(randomBytes);
-  const fresh = { id: newIds()(), hash: await hashPassword(password, randomBytes), createdAt: now };
-  await accounts.rotate(known.id, fresh, now + oldPasswordMs, {
-    ...said,
-    action: "platform.rotated",
-    platformId: known.id,
-  });
-  console.log(`username: ${known.username}\npassword: ${password.reveal()}\nThe old password stays valid for a day.`);
-  return 0;
-}
-
-async function addPlatform(accounts: Accounts, name: string, now: number): Promise<number> {
-  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) || name.length > 63) {
-    console.error("lotse: a platform's name is made of lower-case letters, digits and hyphens, at most 63.");
-    return 2;
-  }
-  const id = newIds()();
-  const password = generatePassword(randomBytes);
-  const account: PlatformAccount = { id, name, username: name, state: "active", createdAt: now, passwords: [] };
-  const audit = {
-    at: now,
-    outcome: "succeeded",
-    action: "platform.added",
-    platformId: id,
-    actor: { by: "command line" },
-  } as const;
-  if (!(await accounts.add(account, await hashPassword(password, randomBytes), audit))) {
-    console.error(`lotse: there is a platform "${name}" already.`);
-    return 1;
-  }
-  console.log(`username: ${name}\npassword: ${password.reveal()}`);
-  return 0;
 }
 
 async function verify(config: Config, noted: string | undefined): Promise<number> {

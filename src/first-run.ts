@@ -2,10 +2,9 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { AdminParts } from "./admin/parts.ts";
 import type { Millis } from "./core/model.ts";
-import { makeToken } from "./http/bearer-auth.ts";
 import { generatePassword, hashPassword } from "./http/password.ts";
-import type { Accounts } from "./store/accounts.ts";
 import { writePrivateFile } from "./store/data-directory.ts";
 
 /** What is written once, for the newcomer to read; Lotse itself keeps hashes only. */
@@ -23,15 +22,15 @@ export const firstRunFile = (dataDirectory: string): string => join(dataDirector
  * made, so that a start that was killed in between leaves no account whose password nobody knows.
  */
 export async function createFirstAccounts(
-  accounts: Accounts,
+  { accounts, tokens, desk }: Pick<AdminParts, "accounts" | "tokens" | "desk">,
   dataDirectory: string,
   url: string,
   newId: () => string,
   now: Millis,
 ): Promise<void> {
   const file = firstRunFile(dataDirectory);
-  const said = { at: now, outcome: "succeeded", actor: { by: "lotse" } } as const;
-  if ((await accounts.list()).length === 0) {
+  const doer = { actor: { by: "lotse" } };
+  if ((await accounts.list({ limit: 1 })).length === 0) {
     const password = generatePassword(randomBytes);
     note(file, { url, username: "platform", password: password.reveal() });
     const id = newId();
@@ -40,16 +39,19 @@ export async function createFirstAccounts(
       name: "first",
       username: "platform",
       state: "active",
+      version: 1,
       createdAt: now,
       passwords: [],
     } as const;
     const hash = await hashPassword(password, randomBytes);
-    await accounts.add(account, hash, { ...said, action: "platform.added", platformId: id });
+    const audit = { at: now, outcome: "succeeded", action: "platform.added", platformId: id, ...doer } as const;
+    await accounts.add(account, hash, audit);
   }
-  if (!(await accounts.hasTokens())) {
-    const { token, hash } = makeToken(randomBytes);
-    note(file, { url, adminToken: token.reveal() });
-    await accounts.addToken({ id: newId(), name: "first", hash }, now, { ...said, action: "token.added" });
+  if (!(await tokens.any())) {
+    const first = { name: "first", principal: "first", roles: ["administrator"], providers: [] } as const;
+    await desk.issue({ ...first, createdBy: "lotse" }, doer, (secret) =>
+      note(file, { url, adminToken: secret.reveal() }),
+    );
   }
 }
 

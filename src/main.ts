@@ -3,6 +3,7 @@ import { randomBytes, randomFillSync } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 import { type DestinationStream, pino } from "pino";
 import { adapterKinds } from "../brokers/index.ts";
+import { createAdminParts } from "./admin/parts.ts";
 import { type AppLog, buildApp } from "./app.ts";
 import { checkRules } from "./catalog/check.ts";
 import { overlayCheck, readOverlays } from "./catalog/overlay.ts";
@@ -18,7 +19,6 @@ import { createEngine, type Engine } from "./engine/engine.ts";
 import { type CatalogFiles, openFederation } from "./federation.ts";
 import { createFirstAccounts } from "./first-run.ts";
 import { type Authenticator, createAuthenticator } from "./http/basic-auth.ts";
-import { authenticateBearer } from "./http/bearer-auth.ts";
 import { describeError } from "./http/log-redaction.ts";
 import { verifyPassword } from "./http/password.ts";
 import { readKeys, secretDeriver } from "./keys.ts";
@@ -28,8 +28,7 @@ import { createMetrics } from "./metrics.ts";
 import { type CatalogResponse, prepareCatalog } from "./osb/catalog-response.ts";
 import { openConfigured } from "./providers/live-providers.ts";
 import { createRequestLog } from "./request-log.ts";
-import { type Accounts, createAccounts } from "./store/accounts.ts";
-import { verifyAudit } from "./store/audit.ts";
+import type { Accounts } from "./store/accounts.ts";
 import { holdDataDirectory } from "./store/data-directory.ts";
 import { type OpenStore, openStore } from "./store/open.ts";
 import { movedPlans } from "./store/plans.ts";
@@ -170,7 +169,8 @@ async function open(
     patience: { syncMs: config.engine.syncPatienceSeconds * 1000, quickMs: config.engine.quickAnswerSeconds * 1000 },
   });
 
-  const accounts = createAccounts(knex);
+  const admin = createAdminParts({ knex }, keys, newId, clock.now);
+  const { accounts } = admin;
   const authenticator = createAuthenticator({
     findAccounts: async (username) =>
       (await accounts.byUsername(username)).map(({ id, name, username: own, state, passwords }) => ({
@@ -192,12 +192,7 @@ async function open(
     },
     switches: config.osb,
     authenticate: authenticator.authenticate,
-    admin: {
-      isAdministrator: async (header) =>
-        (await authenticateBearer(header, (hash) => accounts.tokenByHash(hash), clock.now())) !== undefined,
-      platforms: () => accounts.list(),
-      verifyAudit: () => verifyAudit(knex, keys),
-    },
+    admin,
     ping: () => store.ping(),
     metrics,
     log,
@@ -212,7 +207,7 @@ async function open(
   const address = app.server.address();
   const port = typeof address === "object" ? (address?.port ?? config.port) : config.port;
   const url = `${config.http.tls === undefined ? "http" : "https"}://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`;
-  await createFirstAccounts(accounts, config.dataDirectory, url, newId, clock.now());
+  await createFirstAccounts(admin, config.dataDirectory, url, newId, clock.now());
   engine.start();
   closing.push(watch(() => sealAll(store, key, clock.now()), 1000, log));
   closing.push(watch(revisionWatch(accounts, authenticator), 1000, log));

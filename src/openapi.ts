@@ -1,7 +1,9 @@
 /** Writes openapi/osb.json and openapi/admin.json from the routes; a test notices when they are stale. */
 import { writeFileSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
+import { problemCodes } from "./admin/problem.ts";
 import { buildApp } from "./app.ts";
+import { refusalCodes } from "./core/refusal.ts";
 import { defaultSwitches } from "./core/switches.ts";
 import { createMetrics } from "./metrics.ts";
 
@@ -27,11 +29,12 @@ export async function openApiDocuments(): Promise<{ readonly osb: string; readon
   await app.ready();
   const document = app.swagger() as unknown as Paths;
   await app.close();
-  const only = (prefix: string): string => {
+  const only = (prefix: string, codes: object): string => {
     const paths = Object.fromEntries(Object.entries(document.paths).filter(([path]) => path.startsWith(prefix)));
-    return `${JSON.stringify({ ...document, paths }, null, 2)}\n`;
+    return `${JSON.stringify({ ...document, "x-error-codes": codes, paths }, null, 2)}\n`;
   };
-  return { osb: only("/v2/"), admin: only("/api/v1/") };
+  const details = Object.fromEntries(Object.entries(problemCodes).map(([code, [, detail]]) => [code, detail]));
+  return { osb: only("/v2/", refusalCodes), admin: only("/api/v1/", details) };
 }
 
 if (import.meta.main) {

@@ -12,6 +12,8 @@ export interface Answered {
   readonly status: number;
   readonly requestId: string;
   readonly platform?: string | undefined;
+  /** Of the management API. */
+  readonly principal?: string | undefined;
   readonly query?: unknown;
   readonly instance?: string | undefined;
   readonly binding?: string | undefined;
@@ -25,10 +27,11 @@ const info = 30;
 
 /** Lines as pino writes them, into its own destination. */
 export function createRequestLog(destination: { write(line: string): unknown }): RequestLog {
-  return ({ method, route, status, requestId, platform, query, instance, binding, ms }) => {
+  return ({ method, route, status, requestId, platform, principal, query, instance, binding, ms }) => {
     let line = `{"level":${info}${timestamp()},"method":${text(method)},"route":${text(route)},"status":${status}`;
     line += `,"requestId":${text(requestId)}`;
     if (platform !== undefined) line += `,"platform":${text(platform)}`;
+    if (principal !== undefined) line += `,"principal":${text(principal)}`;
     if (query !== undefined) line += described(query);
     if (instance !== undefined) line += `,"instance":${text(instance)}`;
     if (binding !== undefined) line += `,"binding":${text(binding)}`;

@@ -29,7 +29,15 @@ const passwordIn = (text: string): string => /^password: (\S+)$/m.exec(text)?.[1
 t.test("--help names every command, and what is no command is told so", async (t) => {
   const { code, stdout } = await lotse(["--help"], {});
   t.equal(code, 0);
-  for (const command of ["serve", "catalog check", "platform add", "platform list", "platform rotate", "audit verify"])
+  for (const command of [
+    "serve",
+    "catalog check",
+    "platform add",
+    "platform list",
+    "platform rotate",
+    "token add",
+    "audit verify",
+  ])
     t.match(stdout, `lotse ${command}`);
   const env = { LOTSE_DATA_DIR: join(reachableDirectory(t), "data") };
   const nonsense = [["serv"], ["platform", "add"]];
@@ -171,7 +179,7 @@ t.test("platforms are added, rotated and disabled while the broker runs", async 
   t.pass("disabled, none of its passwords opens");
   t.equal(await knock(broker.url, first.username, first.password), 200, "others notice nothing");
   const list = await lotse(["platform", "list"], env);
-  t.same(list.stdout.trim().split("\n"), [`first\t${first.username}\tactive`, "cf-north\tcf-north\tdisabled"]);
+  t.same(list.stdout.trim().split("\n"), ["cf-north\tcf-north\tdisabled", `first\t${first.username}\tactive`]);
   t.equal((await lotse(["platform", "rotate", "nobody"], env)).code, 1, "there is no such platform");
 
   const admin = (token: string) =>
@@ -289,4 +297,37 @@ t.test("a disabled platform gets no new password, and is let in again with its o
   t.match(await lotse(["platform", "enable", "cf"], env), { code: 0, stdout: /let in again/ });
   await becomes(200);
   t.pass("with the password it had");
+});
+
+t.test("who is locked out makes a token where the database is, and takes a lost one back", async (t) => {
+  const env = { LOTSE_DATA_DIR: join(reachableDirectory(t), "data") };
+  const { url } = await serve(t, env);
+  const status = async (token: string, path = "/me") => {
+    const answer = await fetch(`${url}/api/v1${path}`, { headers: { authorization: `Bearer ${token}` } });
+    await answer.arrayBuffer();
+    return answer.status;
+  };
+  const added = await lotse(["token", "add", "anna", "administrator"], env);
+  const [, id = "", token = ""] = /^id: (\S+)\ntoken: (\S+)$/m.exec(added.stdout) ?? [];
+  t.equal(await status(token, "/tokens"), 200);
+  const editor = await lotse(["token", "add", "bert", "provider-editor", "it-nord", "aurora"], env);
+  t.equal(await status(/token: (\S+)/.exec(editor.stdout)?.[1] ?? ""), 200);
+  const list = await lotse(["token", "list"], env);
+  t.match(list.stdout, /\tbert\tprovider-editor it-nord aurora\texpires 20/);
+  t.match(list.stdout, /\tfirst\tadministrator\tdoes not expire\n/);
+  t.notMatch(list.stdout, token);
+  t.match(await lotse(["token", "revoke", id], env), { code: 0, stdout: /refused from now on/ });
+  t.equal(await status(token), 401, "at once");
+  t.match(await lotse(["token", "revoke", id], env), { code: 0, stdout: /was revoked before/ });
+  const first = /^(\S+)\tfirst\t/m.exec(list.stdout)?.[1] ?? "";
+  t.match(await lotse(["token", "revoke", first], env), { code: 1, stderr: /nobody could administer/ });
+  t.match(await lotse(["token", "revoke", "unknown"], env), { code: 1, stderr: /there is no token/ });
+  const wrong = [
+    ["anna", "boss"],
+    ["Anna", "auditor"],
+    ["anna", "provider-editor"],
+    ["anna", "auditor", "it-nord"],
+  ];
+  for (const args of wrong)
+    t.match(await lotse(["token", "add", ...args], env), { code: 2, stdout: "" }, args.join(" "));
 });

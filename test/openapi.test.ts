@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import t, { type Test } from "tap";
+import { problemCodes } from "../src/admin/problem.ts";
 import { refusalCodes } from "../src/core/refusal.ts";
 import { openApiDocuments } from "../src/openapi.ts";
 import { startTestBroker } from "./support/broker.ts";
@@ -42,7 +43,8 @@ t.test("the documents name all ten routes, who may call them, and every code an 
   t.equal(operations.length, 10);
   for (const name of names) {
     const document = JSON.parse(read(name)) as Document;
-    t.same(document["x-error-codes"], refusalCodes, `${name}: codes`);
+    const codes = name === "osb" ? refusalCodes : problemCodes;
+    t.same(Object.keys(document["x-error-codes"]), Object.keys(codes), `${name}: codes`);
     for (const [path, methods] of Object.entries(document.paths))
       for (const [method, operation] of Object.entries(methods))
         t.ok((operation.security?.length ?? 0) > 0, `${method} ${path} says how to log in`);

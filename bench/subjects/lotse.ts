@@ -85,7 +85,15 @@ function writeFiles(folder: string, { depth, offerings, providerUrl }: BrokerAsk
 async function addPlatform(config: Config): Promise<void> {
   const { store, knex } = await openConfiguredStore(config);
   const now = Date.now();
-  const platform = { id: platformId, name: "bench", username, state: "active", createdAt: now, passwords: [] } as const;
+  const platform = {
+    id: platformId,
+    name: "bench",
+    username,
+    state: "active",
+    version: 1,
+    createdAt: now,
+    passwords: [],
+  } as const;
   const audit = { at: now, action: "platform.added", outcome: "succeeded", platformId } as const;
   await createAccounts(knex).add(platform, await hashPassword(new Secret(password), randomBytes), audit);
   await store.close();
@@ -127,6 +135,7 @@ function readyInstance(uid: string, instanceId: string, now: number): Instance {
     bindsBegun: 0,
     offeringId: offeringId(0),
     planId: planId(0, planIndex.sync),
+    provider: account,
     organization: "0f9d1c6e-6f0b-4c3e-9d0e-0c2b7f3f1a01",
     space: "7b1d9a52-2a63-4f58-8f53-5e1f6c0d7a02",
     parameters: new Secret(parameters.small),

@@ -1,47 +1,27 @@
-/** The management API, for administrators: platforms and the audit trail. Errors follow RFC 9457. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { PlatformAccount } from "../store/accounts.ts";
-import type { AuditReport } from "../store/audit.ts";
+/** The management API. Errors follow RFC 9457; who may do what stands in src/core/permissions.ts. */
+import type { FastifyInstance } from "fastify";
+import { addAuditRoutes } from "./audit-routes.ts";
+import { addAuthentication } from "./authenticate.ts";
+import { addGuard } from "./guard.ts";
+import { addMethodRefusals } from "./methods.ts";
+import type { AdminParts } from "./parts.ts";
+import { addPlatformRoutes } from "./platform-routes.ts";
+import { answerProblem, Problem, type ProblemLog } from "./problem.ts";
+import { addTokenRoutes } from "./token-routes.ts";
+import { createValidator } from "./validate.ts";
 
-export interface AdminParts {
-  readonly isAdministrator: (authorization: string | undefined) => Promise<boolean>;
-  readonly platforms: () => Promise<readonly PlatformAccount[]>;
-  readonly verifyAudit: () => Promise<AuditReport>;
-}
-
-const text = { type: "string" } as const;
-const security = [{ bearer: [] }];
-
-const platform = { type: "object", properties: { id: text, name: text, username: text, state: text } } as const;
-const platformList = { type: "object", properties: { platforms: { type: "array", items: platform } } } as const;
-const report = {
-  type: "object",
-  properties: {
-    sealed: { type: "integer" },
-    unsealed: { type: "integer" },
-    head: text,
-    faults: { type: "array", items: text },
-  },
-} as const;
-
-export function addAdminRoutes(app: FastifyInstance, parts: AdminParts): void {
-  app.addHook("onRequest", async (request: FastifyRequest, reply: FastifyReply) => {
-    if (await parts.isAdministrator(request.headers.authorization)) return;
-    const problem = { type: "about:blank", status: 401, title: "The administrator token is missing or wrong." };
-    return reply
-      .code(401)
-      .header("www-authenticate", 'Bearer realm="lotse"')
-      .header("content-type", "application/problem+json")
-      .send(JSON.stringify(problem));
+/** For an application of its own below /api/v1. The order matters: who, whether they may, then the routes. */
+export function addAdminRoutes(app: FastifyInstance, parts: AdminParts, log: ProblemLog): void {
+  app.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, log));
+  app.setNotFoundHandler(() => {
+    throw new Problem("NotFound");
   });
-  app.get(
-    "/platforms",
-    { schema: { summary: "Platforms that may order", security, response: { 200: platformList } } as object },
-    async () => ({ platforms: await parts.platforms() }),
-  );
-  app.get(
-    "/audit/verification",
-    { schema: { summary: "Recompute the audit trail's hash chain", security, response: { 200: report } } as object },
-    () => parts.verifyAudit(),
-  );
+  app.setValidatorCompiler(createValidator());
+  addAuthentication(app, parts);
+  addGuard(app);
+  const refuseOtherMethods = addMethodRefusals(app);
+  addTokenRoutes(app, parts);
+  addPlatformRoutes(app, parts);
+  addAuditRoutes(app, parts);
+  refuseOtherMethods();
 }

@@ -1,7 +1,7 @@
 /** Turns Ajv's violations into sentences for people: where, what is wrong, what would be right; never the value itself. */
 import type { ErrorObject } from "ajv/dist/ajv.js";
 import { isJsonObject } from "../core/json.ts";
-import { hint, type Path } from "./problem.ts";
+import { hint, nearest, type Path } from "./problem.ts";
 
 export interface Violation {
   readonly path: Path;
@@ -51,7 +51,7 @@ function explainOne(error: ErrorObject, root: unknown, all: readonly ErrorObject
     case "type":
       return { path, message: typeMessage(schema, error.data) };
     case "enum":
-      return { path, message: `must be one of ${listed(schema)}` };
+      return { path, message: `must be one of ${listed(schema)}${meant(schema, error.data)}` };
     case "const":
       return { path, message: `must be ${JSON.stringify(schema)}` };
     case "anyOf":
@@ -138,6 +138,13 @@ function listed(schema: unknown): string {
   const values = Array.isArray(schema) ? schema : [];
   const shown = values.slice(0, 20).map((value) => JSON.stringify(value));
   return values.length > shown.length ? `${shown.join(", ")}, …` : shown.join(", ");
+}
+
+/** The value that a misspelt one was meant to be. */
+function meant(schema: unknown, data: unknown): string {
+  const known = (Array.isArray(schema) ? schema : []).filter((value) => typeof value === "string");
+  const word = typeof data === "string" ? nearest(data, known) : undefined;
+  return word === undefined ? "" : `; did you mean "${word}"?`;
 }
 
 function example(parentSchema: unknown): string {

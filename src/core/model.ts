@@ -73,6 +73,8 @@ export interface Instance {
   readonly bindsBegun: number;
   readonly offeringId: string;
   readonly planId: string;
+  /** Its plan's, which no update changes. */
+  readonly provider: string;
   readonly organization: string;
   readonly space: string;
   readonly parameters: Secret<JsonObject>;

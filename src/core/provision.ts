@@ -89,6 +89,7 @@ function create(placement: Placement, last: Instance | undefined, ask: Provision
     bindsBegun: 0,
     offeringId: ask.offeringId,
     planId: plan.id,
+    provider: plan.provider,
     organization: ask.organization,
     space: ask.space,
     parameters: ask.parameters,

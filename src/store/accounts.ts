@@ -1,36 +1,38 @@
-/** Platform accounts and administrator tokens; rare, so through knex. Passwords and tokens are kept as hashes only. */
+/** Platform accounts; rare, so through knex. Passwords are kept as hashes only. */
 import type { Knex } from "knex";
 import type { AuditEntry } from "../core/change.ts";
 import type { Millis } from "../core/model.ts";
-import { insertAudit } from "./audit.ts";
+import { changeAccounts } from "./account-changes.ts";
 
 export interface PlatformAccount {
   readonly id: string;
   readonly name: string;
   readonly username: string;
   readonly state: "active" | "disabled";
+  /** Counts changes, from 1. */
+  readonly version: number;
   readonly createdAt: Millis;
   readonly passwords: readonly { readonly hash: string; readonly expiresAt?: Millis }[];
 }
 
-export interface AdminToken {
-  readonly id: string;
-  readonly name: string;
-  readonly hash: string;
-  readonly expiresAt?: Millis;
-}
+/** A change names the account and the version it was decided on. `stale`: somebody was faster, and nothing was done. */
+export type AccountSeen = Pick<PlatformAccount, "id" | "version">;
+export type Changed = "done" | "stale";
 
 export interface Accounts {
-  list(): Promise<readonly PlatformAccount[]>;
+  /** In the order of their names; those after `after`, where given. */
+  list(page?: {
+    readonly limit?: number;
+    readonly after?: string;
+    readonly state?: PlatformAccount["state"];
+  }): Promise<readonly PlatformAccount[]>;
+  byName(name: string): Promise<PlatformAccount | undefined>;
   byUsername(username: string): Promise<readonly PlatformAccount[]>;
   /** False if the name or the user name is taken. */
   add(account: PlatformAccount, hash: string, audit: AuditEntry): Promise<boolean>;
   /** The new password is valid at once, older ones until `oldUntil`. */
-  rotate(platformId: string, password: NewPassword, oldUntil: Millis, audit: AuditEntry): Promise<void>;
-  setState(platformId: string, state: PlatformAccount["state"], audit: AuditEntry): Promise<void>;
-  addToken(token: AdminToken, createdAt: Millis, audit: AuditEntry): Promise<void>;
-  hasTokens(): Promise<boolean>;
-  tokenByHash(hash: string): Promise<AdminToken | undefined>;
+  rotate(account: AccountSeen, password: NewPassword, oldUntil: Millis, audit: AuditEntry): Promise<Changed>;
+  setState(account: AccountSeen, state: PlatformAccount["state"], audit: AuditEntry): Promise<Changed>;
   /** Grows with every change of an account, in whichever process. */
   revision(): Promise<number>;
 }
@@ -54,6 +56,7 @@ export function createAccounts(knex: Knex): Accounts {
       name: row.name,
       username: row.username,
       state: row.state,
+      version: row.version,
       createdAt: row.created_at,
       passwords: passwords
         .filter(({ platform_id }) => platform_id === row.id)
@@ -61,51 +64,49 @@ export function createAccounts(knex: Knex): Accounts {
     }));
   }
 
-  async function change(audit: AuditEntry, work: (transaction: Knex.Transaction) => Promise<unknown>): Promise<void> {
-    await knex.transaction(async (transaction) => {
+  const changeOne = (
+    { id, version }: AccountSeen,
+    set: Partial<PlatformRow>,
+    audit: AuditEntry,
+    work: (transaction: Knex.Transaction) => Promise<unknown> = async () => {},
+  ): Promise<Changed> =>
+    changeAccounts<"stale">(knex, audit, async (transaction) => {
+      const changed = await transaction("platforms")
+        .where({ id, version })
+        .update({ ...set, version: version + 1 });
+      if (changed !== 1) return "stale";
       await work(transaction);
-      await transaction("revisions").where({ name: "accounts" }).increment("revision", 1);
-      await insertAudit(transaction, audit);
+      return "done";
     });
-  }
 
   return {
-    list: async () => withPasswords(await knex("platforms").orderBy("id")),
+    async list({ limit, after, state } = {}) {
+      const query = knex("platforms").orderBy("name");
+      if (limit !== undefined) query.limit(limit);
+      if (after !== undefined) query.where("name", ">", after);
+      if (state !== undefined) query.where({ state });
+      return withPasswords(await query);
+    },
+    byName: async (name) => (await withPasswords(await knex("platforms").where({ name })))[0],
     byUsername: async (username) => withPasswords(await knex("platforms").where({ username })),
-    async add(account, hash, audit) {
-      const { id, name, username, state, createdAt } = account;
-      if ((await knex("platforms").where({ name }).orWhere({ username }).first()) !== undefined) return false;
-      await change(audit, async (transaction) => {
-        await transaction("platforms").insert({ id, name, username, state, created_at: createdAt });
+    async add({ id, name, username, state, version, createdAt }, hash, audit) {
+      const outcome = await changeAccounts<"taken">(knex, audit, async (transaction) => {
+        const taken = await transaction("platforms").where({ name }).orWhere({ username }).first("id");
+        if (taken !== undefined) return "taken";
+        await transaction("platforms").insert({ id, name, username, state, version, created_at: createdAt });
         await transaction("platform_passwords").insert({ id, platform_id: id, hash, created_at: createdAt });
+        return "done";
       });
-      return true;
+      return outcome === "done";
     },
-    rotate: (platformId, { id, hash, createdAt }, oldUntil, audit) =>
-      change(audit, async (transaction) => {
-        await transaction("platform_passwords")
-          .where({ platform_id: platformId })
-          .where("expires_at", "<=", createdAt)
-          .delete();
-        await transaction("platform_passwords")
-          .where({ platform_id: platformId })
-          .whereNull("expires_at")
-          .update({ expires_at: oldUntil });
-        await transaction("platform_passwords").insert({ id, platform_id: platformId, hash, created_at: createdAt });
+    rotate: (account, { id, hash, createdAt }, oldUntil, audit) =>
+      changeOne(account, {}, audit, async (transaction) => {
+        const ofPlatform = () => transaction("platform_passwords").where({ platform_id: account.id });
+        await ofPlatform().where("expires_at", "<=", createdAt).delete();
+        await ofPlatform().whereNull("expires_at").update({ expires_at: oldUntil });
+        await transaction("platform_passwords").insert({ id, platform_id: account.id, hash, created_at: createdAt });
       }),
-    setState: (platformId, state, audit) =>
-      change(audit, (transaction) => transaction("platforms").where({ id: platformId }).update({ state })),
-    addToken: ({ id, name, hash, expiresAt }, createdAt, audit) =>
-      change(audit, (transaction) =>
-        transaction("admin_tokens").insert({ id, name, hash, expires_at: expiresAt ?? null, created_at: createdAt }),
-      ),
-    hasTokens: async () => (await knex("admin_tokens").first("id")) !== undefined,
-    async tokenByHash(hash) {
-      const row: TokenRow | undefined = await knex("admin_tokens").where({ hash }).first();
-      if (row === undefined) return undefined;
-      const { id, name, expires_at } = row;
-      return { id, name, hash: row.hash, ...(expires_at !== null && { expiresAt: expires_at }) };
-    },
+    setState: (account, state, audit) => changeOne(account, { state }, audit),
     async revision() {
       const row: { revision: number } | undefined = await knex("revisions").where({ name: "accounts" }).first();
       return row?.revision ?? 0;
@@ -118,18 +119,12 @@ interface PlatformRow {
   readonly name: string;
   readonly username: string;
   readonly state: "active" | "disabled";
+  readonly version: number;
   readonly created_at: Millis;
 }
 
 interface PasswordRow {
   readonly platform_id: string;
-  readonly hash: string;
-  readonly expires_at: Millis | null;
-}
-
-interface TokenRow {
-  readonly id: string;
-  readonly name: string;
   readonly hash: string;
   readonly expires_at: Millis | null;
 }

@@ -29,6 +29,7 @@ export const instances = table<Instance>("instances", "uid", {
   bindsBegun: "number",
   offeringId: "text",
   planId: "text",
+  provider: "text",
   organization: "text",
   space: "text",
   parameters: "sealed",

@@ -100,6 +100,7 @@ async function setUp(t: Test): Promise<Bench> {
         bindsBegun: 0,
         offeringId: on.offeringId,
         planId: on.id,
+        provider: on.provider,
         organization: "org",
         space: "space",
         parameters: new Secret({}),

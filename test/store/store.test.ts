@@ -1,17 +1,21 @@
 /** What the store promises, on both databases. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import type { Knex } from "knex";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import knex, { type Knex } from "knex";
 import t, { type Test } from "tap";
 import type { Change } from "../../src/core/change.ts";
 import type { Binding, Instance, Offering, Operation } from "../../src/core/model.ts";
 import { Secret } from "../../src/core/secret.ts";
+import { createAccounts } from "../../src/store/accounts.ts";
 import { verifyAudit } from "../../src/store/audit.ts";
 import { holdDataDirectory } from "../../src/store/data-directory.ts";
 import { type OpenStore, openStore } from "../../src/store/open.ts";
 import { createRememberPlans } from "../../src/store/plans.ts";
 import { forgetBefore } from "../../src/store/retention.ts";
 import { openSeal } from "../../src/store/seal.ts";
+import { createTokens } from "../../src/store/tokens.ts";
 import { offering, planOf, temporaryDirectory } from "../support/broker.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
 
@@ -44,6 +48,7 @@ const instanceRow = (uid: string, more: Partial<Instance> = {}): Instance => ({
   bindsBegun: 0,
   offeringId: "o",
   planId: "plan",
+  provider: "provider",
   organization: "org",
   space: "space",
   parameters: new Secret({ word: `parameters of ${uid}` }),
@@ -333,3 +338,49 @@ t.test("a data directory has one broker at a time, until that one ends in whatev
   holdDataDirectory(directory)();
   t.pass("a killed broker holds nothing");
 });
+
+t.test(
+  "what an older version left is understood: its tokens are administrators', its instances know their provider",
+  async (t) => {
+    for (const databaseUrl of ["", await server.emptyDatabase("older")]) {
+      const dataDir = temporaryDirectory(t);
+      const directory = fileURLToPath(new URL("../../src/store/migrations", import.meta.url));
+      const older = knex({
+        ...(databaseUrl === ""
+          ? {
+              client: "better-sqlite3",
+              connection: { filename: join(dataDir, "lotse.sqlite") },
+              useNullAsDefault: true,
+            }
+          : { client: "pg", connection: databaseUrl }),
+        migrations: { directory, loadExtensions: [".ts"], tableName: "migrations" },
+      });
+      for (let step = 1; step <= 4; step++) await older.migrate.up();
+      await older("admin_tokens").insert({ id: "t1", name: "first", hash: "h", created_at: 1 });
+      await older("platforms").insert({ id: "p", name: "cf", username: "cf", state: "active", created_at: 1 });
+      const definition = JSON.stringify({ offering: {}, plan: planOf("plan", { provider: "it-nord" }) });
+      await older("plans").insert({ plan_id: "plan", offering_id: "o", definition, seen_at: 1 });
+      const texts = { platform_id: "p", offering_id: "o", organization: "org", space: "s", state: "ready" };
+      const json = { context: "{}", labels: "{}", attributes: "{}" };
+      const numbers = { incarnation: 1, binds_begun: 0, usable: 1, version: 1, created_at: 1, updated_at: 1 };
+      for (const [uid, plan_id] of [
+        ["i1", "plan"],
+        ["i2", "forgotten"],
+      ])
+        await older("instances").insert({ uid, instance_id: uid, plan_id, ...texts, ...json, ...numbers });
+      await older.destroy();
+
+      const { store, knex: now } = await openStore({ databaseUrl, dataDir }, openSeal([key]));
+      t.match(await createTokens(now).byHash("h"), {
+        id: "t1",
+        principal: "first",
+        roles: ["administrator"],
+        providers: [],
+      });
+      t.match(await createAccounts(now).byName("cf"), { version: 1, state: "active" });
+      t.equal((await store.readInstanceByUid("i1"))?.provider, "it-nord");
+      t.equal((await store.readInstanceByUid("i2"))?.provider, "", "of a plan nobody remembers");
+      await store.close();
+    }
+  },
+);

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Test } from "tap";
+import { type AdminParts, createAdminParts } from "../../src/admin/parts.ts";
 import { type AppLog, buildApp } from "../../src/app.ts";
 import { buildCatalog, type RetiredPlan } from "../../src/catalog/build-catalog.ts";
 import type { Adapter, JsonObject } from "../../src/core/adapter.ts";
@@ -19,7 +20,6 @@ import { newIds } from "../../src/main.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { prepareCatalog } from "../../src/osb/catalog-response.ts";
 import { createRequestLog } from "../../src/request-log.ts";
-import { verifyAudit } from "../../src/store/audit.ts";
 import { type OpenStore, openStore } from "../../src/store/open.ts";
 import { openSeal } from "../../src/store/seal.ts";
 
@@ -69,6 +69,7 @@ export const offering: Offering = {
 
 export interface TestBroker {
   readonly app: FastifyInstance;
+  readonly admin: AdminParts;
   readonly engine: Engine;
   readonly open: OpenStore;
   readonly logged: string[];
@@ -146,16 +147,13 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     switches,
     patience: wanted.patience ?? { syncMs: 5000, quickMs: 2000 },
   });
+  const admin = createAdminParts(open, keys, newId, systemClock.now);
   const app = await buildApp({
     lifecycle,
     catalog: () => catalogResponse,
     switches,
     authenticate: (header) => (header ? { id: header, name: header } : "unauthenticated"),
-    admin: {
-      isAdministrator: async (header) => header === "administrator",
-      platforms: async () => [],
-      verifyAudit: () => verifyAudit(open.knex, keys),
-    },
+    admin,
     ping: () => open.store.ping(),
     metrics: createMetrics(() => engine.busy()),
     log,
@@ -175,6 +173,7 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
   t.teardown(stop);
   return {
     app,
+    admin,
     engine,
     open,
     logged,
