@@ -1,5 +1,5 @@
 /** The commands about platforms and tokens. They work on the database, so that who is locked out gets in again. */
-import type { AdminParts } from "./admin/parts.ts";
+import type { AccountParts } from "./admin/parts.ts";
 import { isName } from "./admin/platform-accounts.ts";
 import { usualLifeMs } from "./admin/token-desk.ts";
 import { type Role, roles } from "./core/permissions.ts";
@@ -8,7 +8,7 @@ const doer = { actor: { by: "command line" } } as const;
 
 /** Returns the exit code. */
 export async function platformCommand(
-  { accounts, platforms }: AdminParts,
+  { accounts, platforms }: AccountParts,
   action: string | undefined,
   name = "",
 ): Promise<number> {
@@ -44,7 +44,7 @@ export async function platformCommand(
 
 /** Returns the exit code. */
 export async function tokenCommand(
-  { tokens, desk, now }: AdminParts,
+  { tokens, desk, now }: AccountParts,
   [action, word = "", role, ...providers]: readonly string[],
 ): Promise<number> {
   if (action === "list") {
@@ -63,7 +63,7 @@ export async function tokenCommand(
 }
 
 async function addToken(
-  { desk, now }: Pick<AdminParts, "desk" | "now">,
+  { desk, now }: Pick<AccountParts, "desk" | "now">,
   principal: string,
   role: string | undefined,
   providers: readonly string[],

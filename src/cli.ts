@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { adapterKinds } from "../brokers/index.ts";
 import { platformCommand, tokenCommand } from "./account-commands.ts";
-import { type AdminParts, createAdminParts } from "./admin/parts.ts";
+import { type AccountParts, createAccountParts } from "./admin/parts.ts";
 import { checkCatalog } from "./catalog/check.ts";
 import { formatProblem } from "./config/problem.ts";
 import { type Config, ConfigError, readConfig } from "./config.ts";
@@ -124,11 +124,11 @@ function requireDatabase({ database }: Config): void {
   );
 }
 
-async function withAccounts(config: Config, work: (parts: AdminParts) => Promise<number>): Promise<number> {
+async function withAccounts(config: Config, work: (parts: AccountParts) => Promise<number>): Promise<number> {
   requireDatabase(config);
   const { store, knex, keys } = await openConfiguredStore(config);
   try {
-    return await work(createAdminParts({ knex }, keys, newIds(), Date.now));
+    return await work(createAccountParts({ knex }, keys, newIds(), Date.now));
   } finally {
     await store.close();
   }

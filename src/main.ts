@@ -3,7 +3,7 @@ import { randomBytes, randomFillSync } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 import { type DestinationStream, pino } from "pino";
 import { adapterKinds } from "../brokers/index.ts";
-import { createAdminParts } from "./admin/parts.ts";
+import { createAccountParts } from "./admin/parts.ts";
 import { type AppLog, buildApp } from "./app.ts";
 import { checkRules } from "./catalog/check.ts";
 import { overlayCheck, readOverlays } from "./catalog/overlay.ts";
@@ -169,7 +169,8 @@ async function open(
     patience: { syncMs: config.engine.syncPatienceSeconds * 1000, quickMs: config.engine.quickAnswerSeconds * 1000 },
   });
 
-  const admin = createAdminParts({ knex }, keys, newId, clock.now);
+  const secretsOf = (adapter: string) => kinds.get(adapter)?.secrets ?? [];
+  const admin = { ...createAccountParts({ knex }, keys, newId, clock.now), federation: { ...federation, secretsOf } };
   const { accounts } = admin;
   const authenticator = createAuthenticator({
     findAccounts: async (username) =>

@@ -1,16 +1,21 @@
 /** What the routes of the management API are made of. */
 import type { FastifyRequest } from "fastify";
 import type { Millis } from "../core/model.ts";
+import type { CatalogKeeper } from "../providers/catalog-keeper.ts";
+import type { Onboarding } from "../providers/onboarding.ts";
 import { type Accounts, createAccounts } from "../store/accounts.ts";
 import { type AuditReport, verifyAudit } from "../store/audit.ts";
+import type { Curation } from "../store/curation.ts";
 import type { OpenStore } from "../store/open.ts";
+import type { Providers } from "../store/providers.ts";
 import type { SealingKey } from "../store/seal.ts";
 import { createTokens, type Tokens } from "../store/tokens.ts";
 import { principalOf } from "./authenticate.ts";
 import { createPlatformAccounts, type Doer, type PlatformAccounts } from "./platform-accounts.ts";
 import { createTokenDesk, type TokenDesk } from "./token-desk.ts";
 
-export interface AdminParts {
+/** What has to do with accounts alone: the command line works with the same. */
+export interface AccountParts {
   readonly accounts: Accounts;
   readonly platforms: PlatformAccounts;
   readonly tokens: Tokens;
@@ -19,13 +24,27 @@ export interface AdminParts {
   readonly now: () => Millis;
 }
 
+export interface AdminParts extends AccountParts {
+  readonly federation: FederationParts;
+}
+
+/** Providers, their catalogs, and what people decide about them. */
+export interface FederationParts {
+  readonly providers: Providers;
+  readonly curation: Curation;
+  readonly onboarding: Onboarding;
+  readonly keeper: Pick<CatalogKeeper, "current" | "notes">;
+  /** Names of the settings that an adapter kind keeps secret. */
+  readonly secretsOf: (adapter: string) => readonly string[];
+}
+
 /** From an open store, as production and tests do it. */
-export function createAdminParts(
+export function createAccountParts(
   { knex }: Pick<OpenStore, "knex">,
   keys: readonly SealingKey[],
   newId: () => string,
   now: () => Millis,
-): AdminParts {
+): AccountParts {
   const accounts = createAccounts(knex);
   const tokens = createTokens(knex);
   return {

@@ -2,11 +2,14 @@
 import type { FastifyInstance } from "fastify";
 import { addAuditRoutes } from "./audit-routes.ts";
 import { addAuthentication } from "./authenticate.ts";
+import { addCurationRoutes } from "./curation-routes.ts";
 import { addGuard } from "./guard.ts";
 import { addMethodRefusals } from "./methods.ts";
 import type { AdminParts } from "./parts.ts";
 import { addPlatformRoutes } from "./platform-routes.ts";
 import { answerProblem, Problem, type ProblemLog } from "./problem.ts";
+import { addProviderRoutes } from "./provider-routes.ts";
+import { addSnapshotRoutes } from "./snapshot-routes.ts";
 import { addTokenRoutes } from "./token-routes.ts";
 import { createValidator } from "./validate.ts";
 
@@ -23,5 +26,8 @@ export function addAdminRoutes(app: FastifyInstance, parts: AdminParts, log: Pro
   addTokenRoutes(app, parts);
   addPlatformRoutes(app, parts);
   addAuditRoutes(app, parts);
+  addProviderRoutes(app, parts);
+  addSnapshotRoutes(app, parts);
+  addCurationRoutes(app, parts);
   refuseOtherMethods();
 }

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { explain } from "../config/explain.ts";
 import { schemaCompiler } from "../config/json-schema.ts";
-import { formatPath, type Problem } from "../config/problem.ts";
+import type { Path, Problem } from "../config/problem.ts";
 import { parseYamlFile } from "../config/yaml-file.ts";
 import type { Json, JsonObject, JsonSchema } from "../core/json.ts";
 import type { PriceFile } from "./files.ts";
@@ -47,7 +47,7 @@ export interface PlanOverlay {
 export const noOverlay: Overlay = { unlisted: "offered", offerings: [] };
 
 /** Says what is wrong with an overlay, each with its path; none: `value` is an Overlay, its defaults filled in. */
-export type OverlayCheck = (value: Json) => readonly { readonly path: string; readonly message: string }[];
+export type OverlayCheck = (value: Json) => readonly { readonly path: Path; readonly message: string }[];
 
 // The shipped one: an operator's own catalog directory need not hold it.
 const schemaFile = new URL("../../catalog/overlay.schema.json", import.meta.url);
@@ -55,10 +55,7 @@ const schemaFile = new URL("../../catalog/overlay.schema.json", import.meta.url)
 export function overlayCheck(): OverlayCheck {
   const schema = JSON.parse(readFileSync(schemaFile, "utf8")) as JsonSchema;
   const validate = schemaCompiler({ useDefaults: true }).compile(schema);
-  return (value) =>
-    validate(value)
-      ? []
-      : explain(validate.errors ?? [], value).map(({ path, message }) => ({ path: formatPath(path), message }));
+  return (value) => (validate(value) ? [] : explain(validate.errors ?? [], value));
 }
 
 export interface ReadOverlays {
@@ -80,7 +77,7 @@ export function readOverlays(directory: string): ReadOverlays {
     problems.push(...file.problems);
     if (file.value === undefined) continue;
     const faults = check(file.value as Json);
-    for (const { path, message } of faults) problems.push({ file: label, path, message, severity: "error" });
+    for (const { path, message } of faults) problems.push(file.problem(path, message));
     if (faults.length === 0) overlays.set(name.replace(/\.ya?ml$/, ""), file.value as Overlay);
   }
   return { overlays, problems };

@@ -34,7 +34,8 @@ const table = {
   "catalog.read": { administrator: all, "provider-editor": own, reviewer: all, auditor: all },
   "catalog.refresh": { administrator: all, "provider-editor": own },
   "catalog.publish": { administrator: all, reviewer: all },
-  "overlays.edit": { administrator: all, "provider-editor": own },
+  // An editor's reaches until the provider is published; then only those who publish change what customers see.
+  "overlays.edit": { administrator: all, "provider-editor": own, reviewer: all },
   // Who sees a plan is decided with its publication, which an editor must not widen afterwards.
   "visibility.edit": { administrator: all },
   "instances.read": { administrator: all, "provider-editor": own, reviewer: all, auditor: all },

@@ -16,7 +16,8 @@ import type { Secret } from "./secret.ts";
  *
  * Instances are manageable in every state.
  */
-export type ProviderState = "draft" | "checked" | "in-review" | "published" | "suspended" | "retired";
+export const providerStates = ["draft", "checked", "in-review", "published", "suspended", "retired"] as const;
+export type ProviderState = (typeof providerStates)[number];
 
 export interface Provider {
   /** Never changes and is never given away again: the identities of its plans derive from it. */
@@ -100,12 +101,27 @@ export type ProviderStep =
   | { readonly step: "resume" }
   | { readonly step: "retire"; readonly instances: number };
 
+/** What stands in the way of a step, for programs. */
+export type StepRefusal =
+  | "Retired"
+  | "StandsInConfiguration"
+  | "Published"
+  | "NotChecked"
+  | "NotInReview"
+  | "InReview"
+  | "FourEyes"
+  | "NoCatalog"
+  | "NotConformant"
+  | "NotPublished"
+  | "NotSuspended"
+  | "HasInstances";
+
 export type StepDecision =
   | { readonly to: ProviderState; readonly details: ProviderDetails }
-  /** `code` for programs, `detail` for people: what stands in the way and what to do. */
-  | { readonly refused: string; readonly detail: string };
+  /** `detail` for people: what stands in the way and what to do. */
+  | { readonly refused: StepRefusal; readonly detail: string };
 
-const refused = (code: string, detail: string): StepDecision => ({ refused: code, detail });
+const refused = (code: StepRefusal, detail: string): StepDecision => ({ refused: code, detail });
 
 /** `by` is the name of the person or service that acts. */
 export function decideStep(provider: Provider, by: string, step: ProviderStep, now: Millis): StepDecision {

@@ -1,6 +1,6 @@
 /** The adapters that are open now: those of lotse.yaml, and those of registered providers, which come and go. */
 
-import { formatPath } from "../config/problem.ts";
+import type { Path } from "../config/problem.ts";
 import type { ProviderAccount } from "../config/providers.ts";
 import { checkSettings } from "../config/providers.ts";
 import type { Adapter, AdapterKind, Settings } from "../core/adapter.ts";
@@ -78,7 +78,7 @@ export function createLiveProviders({ kinds, configured, log }: LiveParts): Live
 }
 
 export interface SettingsProblem {
-  readonly path: string;
+  readonly path: Path;
   readonly message: string;
 }
 
@@ -90,17 +90,17 @@ export async function openRegistered(
 ): Promise<{ readonly adapter: Adapter } | { readonly problems: readonly SettingsProblem[] }> {
   const kind = kinds.get(kindName);
   if (kind === undefined)
-    return { problems: [{ path: "adapter", message: `is no adapter; there are ${[...kinds.keys()].join(", ")}` }] };
+    return { problems: [{ path: ["adapter"], message: `is no adapter; there are ${[...kinds.keys()].join(", ")}` }] };
   const problems: SettingsProblem[] = [];
   const { values, secrets } = checkSettings(structuredClone(written), kind, (path, message) =>
-    problems.push({ path: formatPath(["settings", ...path]), message }),
+    problems.push({ path: ["settings", ...path], message }),
   );
   if (problems.length > 0) return { problems };
   const settings: Settings = { values, secrets, withoutFiles: true };
   try {
     return { adapter: await kind.open(settings) };
   } catch (error) {
-    return { problems: [{ path: "settings", message: error instanceof Error ? error.message : "cannot be used" }] };
+    return { problems: [{ path: ["settings"], message: error instanceof Error ? error.message : "cannot be used" }] };
   }
 }
 

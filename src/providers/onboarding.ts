@@ -12,6 +12,7 @@ import {
   type Provider,
   type ProviderDetails,
   type ProviderStep,
+  type StepRefusal,
   type TestPlan,
 } from "../core/provider.ts";
 import type { RuleDepartures } from "../core/publication-rules.ts";
@@ -23,15 +24,28 @@ import type { CatalogKeeper } from "./catalog-keeper.ts";
 import type { CatalogReader, ReadResult } from "./catalog-reader.ts";
 import { openRegistered, type SettingsProblem } from "./live-providers.ts";
 
-/** Who acts, by name, and on which request. */
+/** Who acts, by name, with which token, and on which request. */
 export interface Actor {
   readonly name: string;
+  readonly token?: string;
   readonly requestId?: string;
+  /** May change what customers see of a published provider. */
+  readonly releases?: boolean;
 }
+
+export type ObstacleCode =
+  | StepRefusal
+  | "Unknown"
+  | "Stale"
+  | "Invalid"
+  | "NameTaken"
+  | "Immutable"
+  | "Unreadable"
+  | "StandsInFile";
 
 /** What stands in the way; `code` for programs, `detail` for people. */
 export interface Obstacle {
-  readonly code: "unknown" | "stale" | "invalid" | (string & {});
+  readonly code: ObstacleCode;
   readonly detail: string;
   readonly problems?: readonly SettingsProblem[];
 }
@@ -103,8 +117,8 @@ export interface ConformanceResult {
 const obstacle = (code: Obstacle["code"], detail: string): { readonly obstacle: Obstacle } => ({
   obstacle: { code, detail },
 });
-const unknown = (name: string) => obstacle("unknown", `There is no provider "${name}".`);
-const stale = obstacle("stale", "It was changed meanwhile. Read it again and decide anew.");
+const unknown = (name: string) => obstacle("Unknown", `There is no provider "${name}".`);
+const stale = obstacle("Stale", "It was changed meanwhile. Read it again and decide anew.");
 
 /** How long a check may take at the provider, in ms; the conformance kit has times of its own. */
 const checkMs = 30_000;
@@ -116,7 +130,7 @@ export function createOnboarding(parts: OnboardingParts): Onboarding {
     at: now(),
     action,
     outcome: "succeeded",
-    actor: { by: by.name },
+    actor: { by: "token", principal: by.name, ...(by.token !== undefined && { token: by.token }) },
     details,
     ...(by.requestId !== undefined && { requestId: by.requestId }),
   });
@@ -153,7 +167,7 @@ export function createOnboarding(parts: OnboardingParts): Onboarding {
     else {
       if (opened.adapter.catalog === undefined)
         problems.push({
-          path: "adapter",
+          path: ["adapter"],
           message: `reads no catalogs; providers of the adapter ${wish.adapter} are named in lotse.yaml, and their plans in catalog files`,
         });
       await Promise.resolve(opened.adapter.close?.()).catch(() => undefined);
@@ -192,7 +206,7 @@ export function createOnboarding(parts: OnboardingParts): Onboarding {
     if (provider === undefined) return unknown(name);
     if (provider.version !== version) return stale;
     const snapshot = await providers.snapshot(id);
-    if (snapshot?.provider !== name) return obstacle("unknown", `The provider "${name}" has no such catalog.`);
+    if (snapshot?.provider !== name) return obstacle("Unknown", `The provider "${name}" has no such catalog.`);
     if (snapshot.state === "published") return { done: snapshot };
     if (provider.details.publishedSnapshot === undefined && provider.origin === "registered")
       return obstacle("NotPublished", "Its first catalog is published together with the provider.");
@@ -221,7 +235,7 @@ export function createOnboarding(parts: OnboardingParts): Onboarding {
     async register(name, wish, by) {
       const problems = await faults(wish);
       if (problems.length > 0)
-        return { obstacle: { code: "invalid", detail: "The provider cannot be registered like this.", problems } };
+        return { obstacle: { code: "Invalid", detail: "The provider cannot be registered like this.", problems } };
       const at = now();
       const provider: Provider = {
         name,
@@ -260,7 +274,7 @@ export function createOnboarding(parts: OnboardingParts): Onboarding {
         return obstacle("Immutable", "Adapter and identities stay what they were. Register another provider.");
       const problems = await faults(whole);
       if (problems.length > 0)
-        return { obstacle: { code: "invalid", detail: "The provider cannot be changed like this.", problems } };
+        return { obstacle: { code: "Invalid", detail: "The provider cannot be changed like this.", problems } };
       const { to, details } = decision;
       const kept = secretsOnly ? details : { ...withoutWishes(details), ...detailsOf(wish) };
       const change = { state: to, details: kept, settings: new Secret(settings), refreshAt: now() };
@@ -331,12 +345,20 @@ export function createOnboarding(parts: OnboardingParts): Onboarding {
     publishSnapshot,
 
     async setOverlay(name, version, overlay, by) {
-      if ((await providers.byName(name)) === undefined) return unknown(name);
+      const provider = await providers.byName(name);
+      if (provider === undefined) return unknown(name);
+      if (provider.state === "in-review")
+        return obstacle("InReview", "It is being reviewed as it is. Have it rejected first.");
+      if (provider.state === "published" && by.releases !== true)
+        return obstacle(
+          "Published",
+          "What customers see of a published provider is changed by those who may publish it.",
+        );
       if (parts.overlayFiles.has(name))
         return obstacle("StandsInFile", `Its overlay stands in catalog/overlays/${name}.yaml. Change it there.`);
       const problems = overlay === undefined ? [] : parts.overlayCheck(overlay);
       if (problems.length > 0)
-        return { obstacle: { code: "invalid", detail: "The overlay cannot be taken like this.", problems } };
+        return { obstacle: { code: "Invalid", detail: "The overlay cannot be taken like this.", problems } };
       const objections = await keeper.objections({
         provider: name,
         overlay: (overlay as Overlay | undefined) ?? { unlisted: "offered", offerings: [] },
@@ -434,7 +456,7 @@ function organisationFaults(wish: ProviderWish, organisations: readonly Organisa
     const key = wish[path];
     return key === undefined || byKey.has(key)
       ? []
-      : [{ path, message: `is no organisation of the catalog: "${key}"` }];
+      : [{ path: [path], message: `is no organisation of the catalog: "${key}"` }];
   });
   const { organisation, integrator, publisher = organisation } = wish;
   const external = publisher !== undefined && byKey.get(publisher)?.kind === "external";
@@ -442,7 +464,7 @@ function organisationFaults(wish: ProviderWish, organisations: readonly Organisa
     return [
       ...named,
       {
-        path: "integrator",
+        path: ["integrator"],
         message:
           "must be the organisation that answers for the provider, as what it offers is produced by an external one",
       },

@@ -44,9 +44,9 @@ export function createRememberPlans(knex: Knex): RememberPlans {
 
 function rowOf(plan: Plan, offering: Omit<Offering, "plans">, now: Millis) {
   const definition = JSON.stringify({ offering, plan });
-  const { id, provider } = plan;
+  const { id } = plan;
   const digest = hash("sha256", definition, "hex");
-  return { plan_id: id, offering_id: offering.id, provider, definition, hash: digest, seen_at: now };
+  return { plan_id: id, offering_id: offering.id, definition, hash: digest, seen_at: now };
 }
 
 const otherWork = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -100,12 +100,12 @@ export async function livingInstances(knex: Knex, planIds: readonly string[]): P
   return counts;
 }
 
-/** Living instances of all plans that a provider ever had on offer. */
+/** Instances at a provider that are not deleted. */
 export async function livingInstancesOf(knex: Knex, provider: string): Promise<number> {
-  const rows: { plan_id: string }[] = await knex("plans").where({ provider }).select("plan_id");
-  const counts = await livingInstances(
-    knex,
-    rows.map(({ plan_id }) => plan_id),
-  );
-  return [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const row: { count?: number | string } | undefined = await knex("instances")
+    .where({ provider })
+    .whereNot({ state: "deleted" })
+    .count({ count: "*" })
+    .first();
+  return Number(row?.count ?? 0);
 }

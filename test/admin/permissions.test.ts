@@ -28,7 +28,7 @@ const decided: { readonly [action in Action]: readonly [...(Reach | "-")[]] } = 
   "catalog.read": ["all", "own", "all", "all"],
   "catalog.refresh": ["all", "own", "-", "-"],
   "catalog.publish": ["all", "-", "all", "-"],
-  "overlays.edit": ["all", "own", "-", "-"],
+  "overlays.edit": ["all", "own", "all", "-"],
   "visibility.edit": ["all", "-", "-", "-"],
   "instances.read": ["all", "own", "all", "all"],
   "operations.read": ["all", "own", "all", "all"],

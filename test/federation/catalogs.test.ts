@@ -59,6 +59,7 @@ async function instanceOf(federation: TestFederation, planName: string): Promise
         bindsBegun: 0,
         offeringId: placement.offering.id,
         planId: placement.plan.id,
+        provider: placement.plan.provider,
         organization: "org",
         space: "space",
         parameters: new Secret({}),
@@ -188,7 +189,7 @@ story(
     t.same(await read(federation), ["published"]);
     const by = { name: "anna" };
     const stale = await federation.onboarding.publishSnapshot("land", 1, first?.id ?? "", by);
-    t.match(stale, { obstacle: { code: "stale" } }, "who has not seen the newest state is told so");
+    t.match(stale, { obstacle: { code: "Stale" } }, "who has not seen the newest state is told so");
     await federation.onboarding.publishSnapshot("land", await versionOf(federation), first?.id ?? "", by);
     t.equal(federation.keeper.current().offerings[0]?.description, "The service db.");
     await federation.knex("providers").update({ reading: JSON.stringify({ failures: 0 }) });
@@ -248,7 +249,7 @@ story("an operator renames, prices, hides, and puts plans into an offering of hi
   const land = await brokerWith(t, service("pg", ["s", "m", "l"]), service("queue", ["q"]), service("spare", ["x"]));
   const federation = await start({ accounts: { land: { broker: land } }, offerings: [files] });
   await federation.reader.readDue();
-  const by = { name: "anna" };
+  const by = { name: "anna", releases: true };
   const overlay = {
     unlisted: "hidden",
     offerings: [
@@ -279,9 +280,9 @@ story("an operator renames, prices, hides, and puts plans into an offering of hi
     dvc: { equivalenceClass: "pg/s", priceComponents: [{ amount: "9.90", currency: "EUR" }] },
   });
   t.match(federation.keeper.notes().join(), /names the plan "queue\/gone", which is not there/);
-  t.match(await federation.onboarding.setOverlay("land", 0, overlay, by), { obstacle: { code: "stale" } });
+  t.match(await federation.onboarding.setOverlay("land", 0, overlay, by), { obstacle: { code: "Stale" } });
   t.match(await federation.onboarding.setOverlay("land", 1, { ofers: [] }, by), {
-    obstacle: { code: "invalid", problems: [{ message: /is not known here/ }] },
+    obstacle: { code: "Invalid", problems: [{ message: /is not known here/ }] },
   });
   await instanceOf(federation, "land-s");
   t.match(
@@ -300,7 +301,7 @@ story(
     const [anna, bert] = [{ name: "anna" }, { name: "bert" }];
     const wish = { adapter: "osb", settings: settingsFor(land) };
     t.match(await onboarding.register("land", { adapter: "osb", settings: { url: "http://broker.example" } }, anna), {
-      obstacle: { code: "invalid", problems: [{ path: "settings", message: /must begin with https/ }] },
+      obstacle: { code: "Invalid", problems: [{ path: ["settings"], message: /must begin with https/ }] },
     });
     t.match(
       await onboarding.register("land", { adapter: "osb", settings: { ...wish.settings, ca: "/etc/passwd" } }, anna),
@@ -313,7 +314,7 @@ story(
         { adapter: "postgresql", settings: { host: "127.0.0.1", user: "x", password: "x" } },
         anna,
       ),
-      { obstacle: { code: "invalid" } },
+      { obstacle: { code: "Invalid" } },
     );
     t.match(await onboarding.register("land", wish, anna), { done: { state: "draft", version: 1 } });
     t.match(await onboarding.register("land", wish, anna), { obstacle: { code: "NameTaken" } });

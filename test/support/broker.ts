@@ -5,15 +5,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Test } from "tap";
-import { type AdminParts, createAdminParts } from "../../src/admin/parts.ts";
+import { adapterKinds } from "../../brokers/index.ts";
+import { type AdminParts, createAccountParts } from "../../src/admin/parts.ts";
 import { type AppLog, buildApp } from "../../src/app.ts";
 import { buildCatalog, type RetiredPlan } from "../../src/catalog/build-catalog.ts";
+import { overlayCheck } from "../../src/catalog/overlay.ts";
 import type { Adapter, JsonObject } from "../../src/core/adapter.ts";
 import type { Offering, Plan } from "../../src/core/model.ts";
 import { defaultSwitches, type Switches } from "../../src/core/switches.ts";
 import type { Visibility } from "../../src/core/visibility.ts";
 import { systemClock } from "../../src/engine/clock.ts";
 import { createEngine, type Engine } from "../../src/engine/engine.ts";
+import { openFederation } from "../../src/federation.ts";
 import { secretDeriver } from "../../src/keys.ts";
 import { createLifecycle } from "../../src/lifecycle/lifecycle.ts";
 import { newIds } from "../../src/main.ts";
@@ -147,7 +150,10 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     switches,
     patience: wanted.patience ?? { syncMs: 5000, quickMs: 2000 },
   });
-  const admin = createAdminParts(open, keys, newId, systemClock.now);
+  const admin = {
+    ...createAccountParts(open, keys, newId, systemClock.now),
+    federation: await federationFor(t, open, newId),
+  };
   const app = await buildApp({
     lifecycle,
     catalog: () => catalogResponse,
@@ -198,6 +204,27 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
       return { status: answer.statusCode, body: parsed, headers: answer.headers };
     },
   };
+}
+
+/** As production has it, with no provider yet. It is not what the orders of a test go to. */
+async function federationFor(t: Test, { knex }: OpenStore, newId: () => string): Promise<AdminParts["federation"]> {
+  const federation = await openFederation({
+    knex,
+    seal: openSeal(keys),
+    kinds: adapterKinds,
+    accounts: new Map(),
+    configured: new Map(),
+    files: { offerings: [], organisations: [], overlays: new Map(), overlayCheck: overlayCheck() },
+    onChange: () => undefined,
+    tryConformance: async () => undefined,
+    now: systemClock.now,
+    random: () => 0.5,
+    newId,
+    refreshMs: 60_000,
+    log: { info() {}, warn() {} },
+  });
+  t.teardown(() => federation.close());
+  return { ...federation, secretsOf: (adapter) => adapterKinds.get(adapter)?.secrets ?? [] };
 }
 
 function collectingLog(lines: string[]): AppLog & { debug: AppLog["info"] } {

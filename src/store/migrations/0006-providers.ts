@@ -72,7 +72,6 @@ export async function up(knex: Knex): Promise<void> {
   // Of the definition, so that thousands of plans are not written anew because one changed.
   await knex.schema.alterTable("plans", (table) => {
     table.text("hash");
-    table.text("provider").index();
   });
 
   await knex("revisions").insert({ name: "catalog", revision: 1 });
