@@ -10,6 +10,7 @@ import { type Config, ConfigError, readConfig } from "./config.ts";
 import { curlLines } from "./curl-lines.ts";
 import { firstRunFile, readFirstRun } from "./first-run.ts";
 import { type Broker, newIds, openConfiguredStore, startBroker } from "./main.ts";
+import { isProviderCommand, providerCommand, providerHelp } from "./provider-commands.ts";
 import { verifyAudit } from "./store/audit.ts";
 
 const help = `lotse: Open Service Broker API 2.17 for the Deutsche Verwaltungscloud
@@ -25,11 +26,13 @@ const help = `lotse: Open Service Broker API 2.17 for the Deutsche Verwaltungscl
                                 or provider-editor with the names of the editor's providers behind it
   lotse token list              list tokens, without their secrets
   lotse token revoke ID         refuse the token from now on
+${providerHelp}
   lotse audit verify [HEAD]     recompute the audit trail's hash chain; HEAD: the last hash of an earlier time
   lotse --help                  this text
 
 Settings come from the environment (LOTSE_HOST, LOTSE_PORT, LOTSE_DATA_DIR, LOTSE_CONFIG, LOTSE_CATALOG,
-LOTSE_DATABASE_URL) and from lotse.yaml. Secrets are never taken from the command line.`;
+LOTSE_DATABASE_URL) and from lotse.yaml. Commands about providers ask the broker at LOTSE_URL with the token LOTSE_TOKEN;
+where Lotse runs, without both, the file first-run.json says them. Secrets are never taken from the command line.`;
 
 /** Returns the exit code. */
 export async function runCommand(args: readonly string[]): Promise<number> {
@@ -38,12 +41,14 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     console.log(help);
     return 0;
   }
-  if (!isCommand(args)) {
+  const remote = isProviderCommand(args);
+  if (!remote && !isCommand(args)) {
     // Not repeated: a word too many may well be a secret.
     console.error(`lotse: this is no command, and nothing was done.\n\n${help}`);
     return 2;
   }
   try {
+    if (remote) return await providerCommand(args, process.env, process.cwd());
     const config = readConfig(process.env, process.cwd(), adapterKinds);
     for (const warning of config.warnings) console.error(formatProblem(warning));
     if (command === "serve") return await serve(config);

@@ -12,6 +12,9 @@ const names = [
   "LOTSE_CONFIG",
   "LOTSE_CATALOG",
   "LOTSE_DATABASE_URL",
+  // For commands that ask a running broker.
+  "LOTSE_URL",
+  "LOTSE_TOKEN",
 ] as const;
 
 /** Where Lotse keeps its rows. */
