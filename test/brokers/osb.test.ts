@@ -1,7 +1,4 @@
 /** Lotse as a platform towards a downstream broker that does everything wrong which brokers and networks do. */
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
 import t, { type Test } from "tap";
 import osb from "../../brokers/osb/index.ts";
 import type { JsonObject } from "../../src/core/json.ts";
@@ -20,6 +17,7 @@ import {
   type TestBroker,
 } from "../support/broker.ts";
 import { createAuthority } from "../support/certificates.ts";
+import { client, startOidcProvider } from "../support/oidc.ts";
 import { basic, faults, type ScriptedBroker, send, startScriptedBroker } from "../support/scripted-broker.ts";
 
 const backend = (planId: string, more: object = {}): JsonObject => ({
@@ -382,37 +380,30 @@ t.test(
   },
 );
 
-t.test("with client credentials a token is fetched, kept, and replaced when it is refused", async (t) => {
-  const grants: string[] = [];
-  let valid = 0;
-  const issuer = createServer(async (request, response) => {
-    grants.push(`${request.headers.authorization} ${await text(request)}`);
-    response.setHeader("content-type", "application/json");
-    response.end(
-      JSON.stringify({ access_token: `token ${++valid}`.replace(" ", "-"), token_type: "bearer", expires_in: 3600 }),
-    );
-  });
-  await new Promise<void>((resolve) => issuer.listen(0, "127.0.0.1", resolve));
-  t.teardown(() => issuer.close());
-  const tokenUrl = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/token`;
-  const downstream = await startScriptedBroker(t, { accepts: () => `Bearer token-${valid}` });
-  const { username: _username, ...rest } = basicValues(downstream.url);
-  const adapter = await osb.open({
-    values: { ...rest, tokenUrl, clientId: "lotse", scope: "osb" },
-    secrets: { clientSecret: new Secret("s3cret") },
-  });
-  t.teardown(() => adapter.close?.());
-  const check = () => adapter.check?.(AbortSignal.timeout(5000));
-  t.same(await Promise.all([check(), check()]), [undefined, undefined]);
-  t.equal(grants.length, 1, "one token serves many");
-  t.match(grants[0], `Basic ${Buffer.from("lotse:s3cret").toString("base64")} `);
-  t.match(grants[0], /scope=osb/);
-  t.match(grants[0], /grant_type=client_credentials/);
-  valid++;
-  t.match(await check(), /refuses the credentials/);
-  t.equal(await check(), undefined, "the next request brings a new one");
-  t.equal(grants.length, 2);
-});
+t.test(
+  "with client credentials a real OpenID provider's token is fetched, kept, and replaced when it is refused",
+  async (t) => {
+    const issuer = await startOidcProvider(t);
+    const downstream = await startScriptedBroker(t, { accepts: issuer.accepts });
+    const { username: _username, ...rest } = basicValues(downstream.url);
+    const values = { ...rest, tokenUrl: issuer.tokenUrl, clientId: client.id, scope: client.scope };
+    const open = (secret: string) => osb.open({ values, secrets: { clientSecret: new Secret(secret) } });
+    const adapter = await open(client.secret);
+    t.teardown(() => adapter.close?.());
+    const check = () => adapter.check?.(AbortSignal.timeout(5000));
+    t.same(await Promise.all([check(), check()]), [undefined, undefined]);
+    t.equal(issuer.granted(), 1, "one token serves many");
+    await issuer.revokeAll();
+    t.match(await check(), /refuses the credentials/);
+    t.equal(await check(), undefined, "the next request brings a new one");
+    t.equal(issuer.granted(), 2);
+    const stranger = await open("wrong");
+    t.teardown(() => stranger.close?.());
+    const told = await stranger.check?.(AbortSignal.timeout(5000));
+    t.match(told, /No token was to be had/);
+    t.notMatch(told, /wrong/, "the secret is not repeated");
+  },
+);
 
 t.test("settings that contradict each other or would send secrets in the clear are refused", async (t) => {
   const open = (values: JsonObject, secrets: { [name: string]: Secret<string> } = {}) => osb.open({ values, secrets });

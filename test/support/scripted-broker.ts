@@ -43,9 +43,9 @@ export interface ScriptedBroker {
 const password = "for the downstream only";
 export const basic = { username: "lotse", password };
 
-/** `accepts`: the Authorization header; Basic with `basic` if absent. `tls`: it is reached by https then. */
+/** `accepts`: whether the Authorization header will do; Basic with `basic` if absent. `tls`: it is reached by https then. */
 export interface BrokerWishes {
-  readonly accepts?: () => string;
+  readonly accepts?: (authorization: string | undefined) => Promise<boolean>;
   readonly tls?: ServerOptions;
 }
 
@@ -67,12 +67,13 @@ export async function startScriptedBroker(t: Test, wishes: BrokerWishes = {}): P
 
   const listen = (request: IncomingMessage, response: ServerResponse) => void handle(request, response);
   const server = wishes.tls === undefined ? createServer(listen) : createTlsServer(wishes.tls, listen);
-  const accepts = wishes.accepts ?? (() => `Basic ${Buffer.from(`lotse:${password}`).toString("base64")}`);
+  const usual = `Basic ${Buffer.from(`lotse:${password}`).toString("base64")}`;
+  const accepts = wishes.accepts ?? (async (authorization) => authorization === usual);
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams: query } = new URL(request.url ?? "", "http://127.0.0.1");
     const raw = await text(request);
-    if (request.headers.authorization !== accepts()) return send(response, { status: 401, body: {} });
+    if (!(await accepts(request.headers.authorization))) return send(response, { status: 401, body: {} });
     const body = raw === "" ? {} : (JSON.parse(raw) as JsonObject);
     const asked = kindOf(request.method ?? "", pathname);
     const path = pathname.replace(/^\/v2\/service_instances\//, "").replace(/\/last_operation$/, "");
