@@ -15,7 +15,12 @@ import { openSeal } from "../../src/store/seal.ts";
 import type { Store } from "../../src/store/store.ts";
 import { offering, planOf, syncPlan, temporaryDirectory } from "../support/broker.ts";
 import { createHandClock, type HandClock } from "../support/clock.ts";
+import { postgresqlForTests } from "../support/postgresql.ts";
 import { createScripted, type Scripted } from "../support/scripted.ts";
+import { onBothDatabases } from "../support/stories.ts";
+import { watchStore } from "../support/watched-store.ts";
+
+const story = onBothDatabases(t, await postgresqlForTests(t));
 
 const second = 1000;
 const plan = planOf(syncPlan, { maximumPollingDuration: 600 });
@@ -23,6 +28,7 @@ const otherPlan = planOf("20000000-0000-4000-8000-00000000000f", { provider: "ot
 
 interface Bench extends Scripted {
   readonly clock: HandClock;
+  anotherClock(): HandClock;
   readonly store: Store;
   readonly knex: OpenStore["knex"];
   readonly logged: object[];
@@ -38,13 +44,15 @@ interface Bench extends Scripted {
   instance(name: string): Promise<Instance | undefined>;
 }
 
-async function setUp(t: Test): Promise<Bench> {
+async function setUp(t: Test, databaseUrl: string): Promise<Bench> {
   const scripted = createScripted();
-  const clock = createHandClock();
-  const { store, knex } = await openStore(
-    { databaseUrl: "", dataDir: temporaryDirectory(t) },
+  const open = await openStore(
+    { databaseUrl, dataDir: temporaryDirectory(t) },
     openSeal([{ id: "test", key: Buffer.alloc(32, 7) }]),
   );
+  const { knex } = open;
+  const { store, underWay } = watchStore(open.store);
+  const clock = createHandClock(underWay);
   const engines: Engine[] = [];
   const logged: object[] = [];
   const log = (fields: object) => void logged.push(fields);
@@ -65,6 +73,7 @@ async function setUp(t: Test): Promise<Bench> {
   return {
     ...scripted,
     clock,
+    anotherClock: () => createHandClock(underWay),
     store,
     knex,
     logged,
@@ -188,8 +197,8 @@ function held(): { readonly promise: Promise<Outcome>; readonly answer: (outcome
 
 const away = () => Promise.reject(new Error("the provider is away"));
 
-t.test("a result nobody knows is asked for again, with the same token, ever more slowly", async (t) => {
-  const { engine, order, clock, script, instance } = await setUp(t);
+story("a result nobody knows is asked for again, with the same token, ever more slowly", async (t, databaseUrl) => {
+  const { engine, order, clock, script, instance } = await setUp(t, databaseUrl);
   const seen: { token: string; attempt: number; at: number }[] = [];
   const begunAt = clock.now();
   for (let failure = 0; failure < 5; failure++)
@@ -207,8 +216,8 @@ t.test("a result nobody knows is asked for again, with the same token, ever more
   t.match(await instance("i1"), { state: "ready" }, "the sixth try found the provider back");
 });
 
-t.test("waiting to try again survives the end of the process", async (t) => {
-  const { engine, order, clock, script, operation, calls } = await setUp(t);
+story("waiting to try again survives the end of the process", async (t, databaseUrl) => {
+  const { engine, order, clock, script, operation, calls } = await setUp(t, databaseUrl);
   script.provision.push(away, away, away);
   const { token } = await order("i1");
   const first = engine();
@@ -222,10 +231,10 @@ t.test("waiting to try again survives the end of the process", async (t) => {
   t.match(await operation(token), { state: "succeeded", attempt: 4 });
 });
 
-t.test(
+story(
   "an order that is not done by its deadline fails, and what it may have left is removed until nothing is left",
-  async (t) => {
-    const { engine, order, clock, script, succeed, operation, instance, inventory } = await setUp(t);
+  async (t, databaseUrl) => {
+    const { engine, order, clock, script, succeed, operation, instance, inventory } = await setUp(t, databaseUrl);
     script.provision.push((given, tools) => {
       succeed(given, tools);
       return { state: "pending", handle: { job: 1 }, note: "Building." };
@@ -246,10 +255,10 @@ t.test(
   },
 );
 
-t.test(
+story(
   "an answer that says nothing is asked for again until the deadline, and then the order has failed",
-  async (t) => {
-    const { engine, order, clock, script, operation, instance } = await setUp(t);
+  async (t, databaseUrl) => {
+    const { engine, order, clock, script, operation, instance } = await setUp(t, databaseUrl);
     const circle: Record<string, unknown> = {};
     circle.self = circle;
     const senseless: unknown[] = [
@@ -269,8 +278,8 @@ t.test(
   },
 );
 
-t.test("an adapter is looked at again when it asked for that", async (t) => {
-  const { engine, order, clock, script, calls, operation } = await setUp(t);
+story("an adapter is looked at again when it asked for that", async (t, databaseUrl) => {
+  const { engine, order, clock, script, calls, operation } = await setUp(t, databaseUrl);
   script.provision.push(() => ({ state: "pending", handle: { job: 1 }, afterMs: 90 * second }));
   const { token } = await order("i1");
   engine();
@@ -281,8 +290,8 @@ t.test("an adapter is looked at again when it asked for that", async (t) => {
   t.match(await operation(token), { state: "succeeded" });
 });
 
-t.test("a call that takes longer than a step may is ended and made again", async (t) => {
-  const { engine, order, clock, script, operation } = await setUp(t);
+story("a call that takes longer than a step may is ended and made again", async (t, databaseUrl) => {
+  const { engine, order, clock, script, operation } = await setUp(t, databaseUrl);
   let told: unknown;
   script.provision.push(
     (_order, tools: Tools) =>
@@ -302,8 +311,8 @@ t.test("a call that takes longer than a step may is ended and made again", async
   t.match(await operation(token), { state: "succeeded", attempt: 2 });
 });
 
-t.test("an adapter that does not listen holds its operation up, but not for ever", async (t) => {
-  const { engine, order, clock, script, operation } = await setUp(t);
+story("an adapter that does not listen holds its operation up, but not for ever", async (t, databaseUrl) => {
+  const { engine, order, clock, script, operation } = await setUp(t, databaseUrl);
   script.provision.push(() => new Promise(() => {}));
   const { token } = await order("i1");
   engine();
@@ -311,8 +320,8 @@ t.test("an adapter that does not listen holds its operation up, but not for ever
   t.match(await operation(token), { state: "succeeded", attempt: 2 });
 });
 
-t.test("a provider that hangs takes nothing from the others", async (t) => {
-  const { engine, order, clock, script, calls, operation } = await setUp(t);
+story("a provider that hangs takes nothing from the others", async (t, databaseUrl) => {
+  const { engine, order, clock, script, calls, operation } = await setUp(t, databaseUrl);
   script.provision.push(
     () => new Promise(() => {}),
     () => new Promise(() => {}),
@@ -327,8 +336,8 @@ t.test("a provider that hangs takes nothing from the others", async (t) => {
   t.match(await operation(token), { state: "succeeded" });
 });
 
-t.test("however many orders wait for a provider that hangs, those of the others are found", async (t) => {
-  const { engine, order, clock, script, operation } = await setUp(t);
+story("however many orders wait for a provider that hangs, those of the others are found", async (t, databaseUrl) => {
+  const { engine, order, clock, script, operation } = await setUp(t, databaseUrl);
   for (let slot = 0; slot < 1000; slot++) script.provision.push(() => new Promise(() => {}));
   // Twice what one look finds: the first look claims as many, the second would find no others.
   for (let n = 0; n < 401; n++) await order(`i${n}`);
@@ -339,8 +348,8 @@ t.test("however many orders wait for a provider that hangs, those of the others 
   t.not((await operation(token)).lease, undefined, "begun");
 });
 
-t.test("a result that cannot be saved is saved when the database is back", async (t) => {
-  const { engine, order, clock, store, operation, calls } = await setUp(t);
+story("a result that cannot be saved is saved when the database is back", async (t, databaseUrl) => {
+  const { engine, order, clock, store, operation, calls } = await setUp(t, databaseUrl);
   let broken = true;
   const fragile: Store = {
     ...store,
@@ -356,8 +365,8 @@ t.test("a result that cannot be saved is saved when the database is back", async
   t.equal(calls.length, 1, "the provider was asked once");
 });
 
-t.test("a saved step whose confirmation was lost is not taken for the next one", async (t) => {
-  const { engine, order, bound, removal, clock, store, calls, inventory, instance } = await setUp(t);
+story("a saved step whose confirmation was lost is not taken for the next one", async (t, databaseUrl) => {
+  const { engine, order, bound, removal, clock, store, calls, inventory, instance } = await setUp(t, databaseUrl);
   await order("i1");
   const first = engine();
   await clock.turn(2 * second);
@@ -388,10 +397,10 @@ t.test("a saved step whose confirmation was lost is not taken for the next one",
   t.equal(inventory.size, 0);
 });
 
-t.test(
+story(
   "if it is away for too long, whoever claims the operation makes the call again with the same token",
-  async (t) => {
-    const { engine, order, clock, store, operation, calls } = await setUp(t);
+  async (t, databaseUrl) => {
+    const { engine, order, clock, store, operation, calls } = await setUp(t, databaseUrl);
     const fragile: Store = {
       ...store,
       apply: () => Promise.reject(new Error("no database")),
@@ -408,9 +417,9 @@ t.test(
   },
 );
 
-t.test("a process that was frozen for longer than its lease writes nothing any more", async (t) => {
-  const { engine, order, clock, script, operation, calls, inventory } = await setUp(t);
-  const frozen = createHandClock();
+story("a process that was frozen for longer than its lease writes nothing any more", async (t, databaseUrl) => {
+  const { engine, order, clock, anotherClock, script, operation, calls, inventory } = await setUp(t, databaseUrl);
+  const frozen = anotherClock();
   const late = held();
   script.provision.push(() => late.promise);
   const { token } = await order("i1");
@@ -428,9 +437,9 @@ t.test("a process that was frozen for longer than its lease writes nothing any m
   t.equal(inventory.size, 1);
 });
 
-t.test("its late answer does not end what another process is still carrying out", async (t) => {
-  const { engine, order, clock, script, operation } = await setUp(t);
-  const frozen = createHandClock();
+story("its late answer does not end what another process is still carrying out", async (t, databaseUrl) => {
+  const { engine, order, clock, anotherClock, script, operation } = await setUp(t, databaseUrl);
+  const frozen = anotherClock();
   const late = held();
   script.provision.push(
     () => late.promise,
@@ -448,9 +457,12 @@ t.test("its late answer does not end what another process is still carrying out"
   t.match(await operation(token), { state: "succeeded" });
 });
 
-t.test("what a frozen process made after the thing was removed is removed as well", async (t) => {
-  const { engine, order, clock, script, succeed, instance, inventory, store } = await setUp(t);
-  const frozen = createHandClock();
+story("what a frozen process made after the thing was removed is removed as well", async (t, databaseUrl) => {
+  const { engine, order, clock, anotherClock, script, succeed, instance, inventory, store } = await setUp(
+    t,
+    databaseUrl,
+  );
+  const frozen = anotherClock();
   const late = held();
   let given: Parameters<typeof succeed> | undefined;
   script.provision.push((...all) => {
@@ -472,9 +484,12 @@ t.test("what a frozen process made after the thing was removed is removed as wel
   t.match(await store.readOperation(token), { state: "failed" });
 });
 
-t.test("a late answer to an order that another process fulfilled removes nothing", async (t) => {
-  const { engine, order, removal, clock, script, instance, inventory, calls } = await setUp(t);
-  const frozen = createHandClock();
+story("a late answer to an order that another process fulfilled removes nothing", async (t, databaseUrl) => {
+  const { engine, order, removal, clock, anotherClock, script, instance, inventory, calls } = await setUp(
+    t,
+    databaseUrl,
+  );
+  const frozen = anotherClock();
   const late = held();
   script.provision.push(() => late.promise);
   await order("i1");
@@ -493,9 +508,12 @@ t.test("a late answer to an order that another process fulfilled removes nothing
   t.equal(calls.filter((call) => call.startsWith("deprovision")).length, 1);
 });
 
-t.test("an order is tried again only when what came late to its first try is gone", async (t) => {
-  const { engine, order, clock, script, succeed, instance, inventory, store } = await setUp(t);
-  const frozen = createHandClock();
+story("an order is tried again only when what came late to its first try is gone", async (t, databaseUrl) => {
+  const { engine, order, clock, anotherClock, script, succeed, instance, inventory, store } = await setUp(
+    t,
+    databaseUrl,
+  );
+  const frozen = anotherClock();
   const late = held();
   let given: Parameters<typeof succeed> | undefined;
   script.provision.push(
@@ -521,8 +539,8 @@ t.test("an order is tried again only when what came late to its first try is gon
   t.match(await instance("i1"), { state: "provision-failed", operation: undefined });
 });
 
-t.test("a stop waits for the running step and hands the rest over", async (t) => {
-  const { engine, order, clock, script, operation, knex } = await setUp(t);
+story("a stop waits for the running step and hands the rest over", async (t, databaseUrl) => {
+  const { engine, order, clock, script, operation, knex } = await setUp(t, databaseUrl);
   const step = held();
   script.provision.push(() => step.promise);
   const { token } = await order("i1");
@@ -546,8 +564,8 @@ t.test("a stop waits for the running step and hands the rest over", async (t) =>
   t.match([await operation(token), await operation(next)], [{ state: "succeeded" }, { state: "succeeded" }]);
 });
 
-t.test("what is decided while a process stops is left to others at once", async (t) => {
-  const { engine, order, clock, operation, store, instance, calls } = await setUp(t);
+story("what is decided while a process stops is left to others at once", async (t, databaseUrl) => {
+  const { engine, order, clock, operation, store, instance, calls } = await setUp(t, databaseUrl);
   const first = engine();
   await clock.turn(second);
   await first.stop();
@@ -562,8 +580,8 @@ t.test("what is decided while a process stops is left to others at once", async 
   t.match(await operation(token), { state: "succeeded", leaseNumber: 2 });
 });
 
-t.test("a database that does not answer for a while only delays", async (t) => {
-  const { engine, order, clock, store, operation, logged } = await setUp(t);
+story("a database that does not answer for a while only delays", async (t, databaseUrl) => {
+  const { engine, order, clock, store, operation, logged } = await setUp(t, databaseUrl);
   let broken = true;
   const fragile: Store = {
     ...store,
@@ -578,14 +596,17 @@ t.test("a database that does not answer for a while only delays", async (t) => {
   t.match(logged[0], { err: { message: "no database" } });
 });
 
-t.test("an operation whose provider is not configured waits for it and is not declared failed", async (t) => {
-  const { engine, order, clock, operation } = await setUp(t);
-  const { token } = await order("i1");
-  const without = engine(clock, undefined, new Map());
-  await clock.turn(5 * second);
-  t.match(await operation(token), { state: "open" });
-  await without.stop();
-  engine();
-  await clock.turn(60 * second);
-  t.match(await operation(token), { state: "succeeded" });
-});
+story(
+  "an operation whose provider is not configured waits for it and is not declared failed",
+  async (t, databaseUrl) => {
+    const { engine, order, clock, operation } = await setUp(t, databaseUrl);
+    const { token } = await order("i1");
+    const without = engine(clock, undefined, new Map());
+    await clock.turn(5 * second);
+    t.match(await operation(token), { state: "open" });
+    await without.stop();
+    engine();
+    await clock.turn(60 * second);
+    t.match(await operation(token), { state: "succeeded" });
+  },
+);

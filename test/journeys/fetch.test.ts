@@ -1,17 +1,20 @@
 /** A look at an instance: what is on record, and what its provider says is there now. */
-import t from "tap";
+import t, { type Test } from "tap";
 import postgresql from "../../brokers/postgresql/index.ts";
 import { type Adapter, Secret } from "../../src/core/adapter.ts";
 import { access, order, startTestBroker, syncPlan, type Wanted } from "../support/broker.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
 import { createScripted } from "../support/scripted.ts";
+import { onBothDatabases } from "../support/stories.ts";
 
+const server = await postgresqlForTests(t);
+const story = onBothDatabases(t, server);
 const instance = "/service_instances/i1";
 
 type Fetch = NonNullable<Adapter["fetch"]>;
 
 /** A broker whose back end looks with `fetch`; its instances have a region on record. */
-async function start(t: Parameters<typeof startTestBroker>[0], fetch?: Fetch, wanted: Partial<Wanted> = {}) {
+async function start(t: Test, wanted: Omit<Wanted, "adapter">, fetch?: Fetch) {
   const scripted = createScripted();
   scripted.script.provision.push((order, tools) => ({
     state: "done",
@@ -25,26 +28,29 @@ async function start(t: Parameters<typeof startTestBroker>[0], fetch?: Fetch, wa
 
 const onRecord = { status: 200, body: { plan_id: syncPlan, metadata: { attributes: { region: "north" } } } };
 
-t.test("a look shows what the provider says now beside what is on record, and stores nothing", async (t) => {
-  let bytes = 100;
-  let down = false;
-  const { ask, open, logged } = await start(t, async (order) => {
-    if (down) throw new Error("connect ECONNREFUSED");
-    t.match(order, { verb: "provision", plan: { id: syncPlan }, instance: { platformInstanceId: "i1" } });
-    return { metadata: { attributes: { sizeBytes: bytes++ } } };
-  });
-  const before = await open.store.readInstance("a", "i1");
-  t.match(await ask("GET", instance), { ...onRecord, body: { metadata: { attributes: { sizeBytes: 100 } } } });
-  t.match((await ask("GET", instance)).body, { metadata: { attributes: { region: "north", sizeBytes: 101 } } });
-  down = true;
-  const seen = await ask("GET", instance);
-  t.match(seen, onRecord);
-  t.same(seen.body.metadata, { attributes: { region: "north" } }, "a provider that is away is no reason to say less");
-  t.same(await open.store.readInstance("a", "i1"), before);
-  t.ok(logged.some((line) => line.includes("could not see what the provider has")));
-});
+story(
+  "a look shows what the provider says now beside what is on record, and stores nothing",
+  async (t, databaseUrl) => {
+    let bytes = 100;
+    let down = false;
+    const { ask, open, logged } = await start(t, { databaseUrl }, async (order) => {
+      if (down) throw new Error("connect ECONNREFUSED");
+      t.match(order, { verb: "provision", plan: { id: syncPlan }, instance: { platformInstanceId: "i1" } });
+      return { metadata: { attributes: { sizeBytes: bytes++ } } };
+    });
+    const before = await open.store.readInstance("a", "i1");
+    t.match(await ask("GET", instance), { ...onRecord, body: { metadata: { attributes: { sizeBytes: 100 } } } });
+    t.match((await ask("GET", instance)).body, { metadata: { attributes: { region: "north", sizeBytes: 101 } } });
+    down = true;
+    const seen = await ask("GET", instance);
+    t.match(seen, onRecord);
+    t.same(seen.body.metadata, { attributes: { region: "north" } }, "a provider that is away is no reason to say less");
+    t.same(await open.store.readInstance("a", "i1"), before);
+    t.ok(logged.some((line) => line.includes("could not see what the provider has")));
+  },
+);
 
-t.test("a provider that answers too late is told to end, and what is on record is answered", async (t) => {
+story("a provider that answers too late is told to end, and what is on record is answered", async (t, databaseUrl) => {
   let told: unknown;
   const fetch: Fetch = (_order, { signal }) =>
     new Promise((_, reject) =>
@@ -53,24 +59,24 @@ t.test("a provider that answers too late is told to end, and what is on record i
         reject(signal.reason);
       }),
     );
-  const { ask } = await start(t, fetch, { fetchMs: 20 });
+  const { ask } = await start(t, { databaseUrl, fetchMs: 20 }, fetch);
   t.match(await ask("GET", instance), onRecord);
   t.match(told, { message: /in time/ });
 });
 
-t.test("an instance that its provider lost is still on record, and the operator is warned", async (t) => {
-  const { ask, logged } = await start(t, async () => undefined);
+story("an instance that its provider lost is still on record, and the operator is warned", async (t, databaseUrl) => {
+  const { ask, logged } = await start(t, { databaseUrl }, async () => undefined);
   t.match(await ask("GET", instance), onRecord);
   t.ok(logged.some((line) => line.includes("does not have this instance any more") && line.includes('"i1"')));
 });
 
-t.test("looks that never end take nothing from orders, nor from other looks", async (t) => {
+story("looks that never end take nothing from orders, nor from other looks", async (t, databaseUrl) => {
   let asked = 0;
   const endless: Fetch = () => {
     asked++;
     return new Promise(() => {});
   };
-  const { ask } = await start(t, endless, { fetchMs: 50 });
+  const { ask } = await start(t, { databaseUrl, fetchMs: 50 }, endless);
   const looks = await Promise.all(Array.from({ length: 20 }, () => ask("GET", instance)));
   for (const look of looks) t.match(look, onRecord);
   t.equal(asked, 2, "the others were answered from the record at once");
@@ -79,9 +85,9 @@ t.test("looks that never end take nothing from orders, nor from other looks", as
   t.equal((await ask("PUT", `${instance}/service_bindings/b1`, access())).status, 201, "orders go on");
 });
 
-t.test("a look that is over makes room for the next, whether it went well or not", async (t) => {
+story("a look that is over makes room for the next, whether it went well or not", async (t, databaseUrl) => {
   let asked = 0;
-  const { ask } = await start(t, async () => {
+  const { ask } = await start(t, { databaseUrl }, async () => {
     if (++asked % 2 === 0) throw new Error("connect ECONNREFUSED");
     return { metadata: { attributes: { asked } } };
   });
@@ -89,27 +95,26 @@ t.test("a look that is over makes room for the next, whether it went well or not
   t.match(await ask("GET", instance), { status: 200, body: { metadata: { attributes: { asked: 7 } } } });
 });
 
-t.test("a back end that cannot look is answered for from the record", async (t) => {
-  const { ask } = await start(t);
+story("a back end that cannot look is answered for from the record", async (t, databaseUrl) => {
+  const { ask } = await start(t, { databaseUrl });
   t.match(await ask("GET", instance), onRecord);
 });
 
-t.test("where metadata is not shown, no provider is asked", async (t) => {
+story("where metadata is not shown, no provider is asked", async (t, databaseUrl) => {
   let asked = false;
   const look = async () => {
     asked = true;
     return {};
   };
-  const { ask } = await start(t, look, { switches: { emitMetadata: false } });
+  const { ask } = await start(t, { databaseUrl, switches: { emitMetadata: false } }, look);
   t.match(await ask("GET", instance), { status: 200, body: { plan_id: syncPlan, metadata: undefined } });
   t.notOk(asked);
 });
 
-t.test("a real database shows its size; once it is gone the order is still on record", async (t) => {
-  const server = await postgresqlForTests(t);
+story("a real database shows its size; once it is gone the order is still on record", async (t, databaseUrl) => {
   const { host, port, user, password } = server;
   const settings = { values: { host, port, user, tls: "off" }, secrets: { password: new Secret(password) } };
-  const broker = await startTestBroker(t, { adapter: await postgresql.open(settings) });
+  const broker = await startTestBroker(t, { adapter: await postgresql.open(settings), databaseUrl });
   t.equal((await broker.ask("PUT", instance, order())).status, 201);
   const { body } = await broker.ask("GET", instance);
   t.match(body, { metadata: { attributes: { sizeBytes: Number } } });

@@ -11,9 +11,21 @@ interface Timer {
   readonly run: () => void;
 }
 
-export function createHandClock(start = 1_000_000): HandClock {
-  let now = start;
+/** `underWay`: resolves when the questions now put to others are answered; undefined when there are none. */
+export function createHandClock(underWay: () => Promise<unknown> | undefined): HandClock {
+  let now = 1_000_000;
   const timers = new Set<Timer>();
+
+  /** An answer may lead to the next question at the end of many promises; one turn of the event loop ends them all. */
+  async function rest(): Promise<void> {
+    for (let still = 0; still < 2; ) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const answers = underWay();
+      still = answers === undefined ? still + 1 : 0;
+      await answers;
+    }
+  }
+
   return {
     now: () => now,
     after(ms, run) {
@@ -36,9 +48,4 @@ export function createHandClock(start = 1_000_000): HandClock {
       await rest();
     },
   };
-}
-
-/** The store on SQLite answers within a few turns of the event loop; nothing here waits for anything else. */
-async function rest(): Promise<void> {
-  for (let turns = 0; turns < 12; turns++) await new Promise((resolve) => setImmediate(resolve));
 }
