@@ -6,6 +6,10 @@ import pg from "pg";
 import t from "tap";
 import type { JsonObject } from "../../src/core/adapter.ts";
 import { reachableDirectory, serve } from "../support/command.ts";
+import { postgresqlForTests } from "../support/postgresql.ts";
+import { onBothDatabases } from "../support/stories.ts";
+
+const story = onBothDatabases(t, await postgresqlForTests(t));
 
 /** Types lines into one bash, as a person does, and returns what each printed. */
 function openShell(): { type(line: string): Promise<string>; close(): void } {
@@ -45,9 +49,9 @@ const refusal = async (uri: string): Promise<string> => {
   }
 };
 
-t.test("npm start, and every printed line works when it is pasted", async (t) => {
+story("npm start, and every printed line works when it is pasted", async (t, databaseUrl) => {
   const data = join(reachableDirectory(t), "data");
-  const broker = await serve(t, { LOTSE_DATA_DIR: data }, ["npm", "start"]);
+  const broker = await serve(t, { LOTSE_DATA_DIR: data, LOTSE_DATABASE_URL: databaseUrl }, ["npm", "start"]);
   const printed = await untilPrinted(
     () => broker.output(),
     /^ {2}osb -X DELETE "\$LOTSE\/v2\/service_instances\/demo-1\?.*$/m,

@@ -1,8 +1,14 @@
 /** Secrets are planted wherever one can hide; what the running broker leaves behind is then searched for them. */
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import pg from "pg";
 import t from "tap";
 import { checkout, lotse, reachableDirectory, serve } from "../support/command.ts";
+import { postgresqlForTests } from "../support/postgresql.ts";
+import { onBothDatabases } from "../support/stories.ts";
+
+const server = await postgresqlForTests(t);
+const story = onBothDatabases(t, server);
 
 const offering = "5b2d3c1e-6a47-4f0f-9d0b-3a1c8f7e2d10";
 const plan = "0f6b8a52-1c3d-4e5f-8a9b-0c1d2e3f4a51";
@@ -20,12 +26,59 @@ function catalogWithNotes(directory: string): string {
   return catalog;
 }
 
-t.test("no secret is found in logs, database files, errors, metrics or the audit trail", async (t) => {
+/** What a database has written down, by the file it lies in. */
+type Written = ReadonlyMap<string, string>;
+
+const readAll = (directory: string, names: readonly string[]): Written =>
+  new Map(names.map((name) => [name, readFileSync(join(directory, name), "latin1")]));
+
+const writtenBySqlite = (data: string): Written =>
+  readAll(
+    data,
+    readdirSync(data).filter((name) => name.startsWith("lotse.sqlite")),
+  );
+
+/** Tables and indexes with what was deleted from them, the write-ahead log, and what the server says of its statements. */
+async function writtenByPostgresql(databaseUrl: string): Promise<Written> {
+  await server.query("CHECKPOINT");
+  const database = new URL(databaseUrl).pathname.slice(1);
+  const { rows } = await server.query(
+    "SELECT current_setting('data_directory') AS cluster, oid FROM pg_database WHERE datname = $1",
+    [database],
+  );
+  const { cluster, oid } = rows[0] as { readonly cluster: string; readonly oid: number };
+  const filesIn = (directory: string) =>
+    readdirSync(join(dirname(cluster), directory), { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => join(directory, name));
+  const files = ["", "cluster/pg_wal", `cluster/base/${oid}`].flatMap(filesIn);
+  return new Map([...readAll(dirname(cluster), files), ["tables", await tablesAsText(databaseUrl)]]);
+}
+
+/** Large values are compressed in the files, and can be read only here. */
+async function tablesAsText(databaseUrl: string): Promise<string> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    const { rows } = await client.query("SELECT schema_to_xml('public', true, false, '') AS text");
+    return String(rows[0].text);
+  } finally {
+    await client.end();
+  }
+}
+
+story("no secret is found in logs, database files, errors, metrics or the audit trail", async (t, databaseUrl) => {
   const directory = reachableDirectory(t);
   const data = join(directory, "data");
   const config = join(directory, "lotse.yaml");
   writeFileSync(config, "log: { level: trace }\n");
-  const env = { LOTSE_DATA_DIR: data, LOTSE_CONFIG: config, LOTSE_CATALOG: catalogWithNotes(directory) };
+  const env = {
+    LOTSE_DATA_DIR: data,
+    LOTSE_DATABASE_URL: databaseUrl,
+    LOTSE_CONFIG: config,
+    LOTSE_CATALOG: catalogWithNotes(directory),
+  };
+  const written = async () => (databaseUrl === "" ? writtenBySqlite(data) : writtenByPostgresql(databaseUrl));
   const broker = await serve(t, env);
   const first = JSON.parse(readFileSync(join(data, "first-run.json"), "utf8")) as Record<string, string>;
   const login = Buffer.from(`${first.username}:${first.password}`).toString("base64");
@@ -79,7 +132,7 @@ t.test("no secret is found in logs, database files, errors, metrics or the audit
     answers.push((await ask("GET", path, undefined, admin)).text);
   answers.push(Object.values(await lotse(["platform", "list"], env)).join("\n"));
 
-  const secrets: readonly (readonly [string, string | undefined])[] = [
+  const secrets: [what: string, secret: string | undefined][] = [
     ["parameters", "canary-create"],
     ["binding parameters", "canary-bind"],
     ["changed parameters", "canary-update"],
@@ -97,16 +150,16 @@ t.test("no secret is found in logs, database files, errors, metrics or the audit
     ["the provider's password", readFileSync(join(data, "providers.password"), "utf8").trim()],
     ["the sealing key", readFileSync(join(data, "sealing.key"), "utf8").trim()],
   ];
+  if (databaseUrl !== "") secrets.push(["the database's password, as the URL has it", new URL(databaseUrl).password]);
   // The write-ahead log is looked at while it is in use, the database once more when all of it was written back.
-  const rows = () => readdirSync(data).filter((name) => name.startsWith("lotse.sqlite"));
-  const whileRunning = rows().map((name) => readFileSync(join(data, name), "latin1"));
+  const whileRunning = await written();
   t.ok(
-    rows().some((name) => name.endsWith("-wal")),
+    [...whileRunning.keys()].some((name) => name.endsWith("-wal") || name.includes("pg_wal")),
     "there is a write-ahead log to search",
   );
   t.equal((await ask("DELETE", `${place}?service_id=${offering}&plan_id=${plan}`)).status, 200);
   await broker.stop();
-  const files = [...whileRunning, ...rows().map((name) => readFileSync(join(data, name), "latin1"))].join("\n");
+  const files = [...whileRunning.values(), ...(await written()).values()].join("\n");
   const log = broker.output();
   t.match(log, '"msg":"request"', "the log was written");
   for (const [what, secret] of secrets) {

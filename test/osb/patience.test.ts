@@ -1,15 +1,19 @@
 /** Requests that must have their answer now, when the provider takes longer than a platform waits (Orphan Mitigation). */
-import { test } from "tap";
+import t from "tap";
 import { access, hints, order, syncPlan } from "../support/broker.ts";
 import { createGate } from "../support/gate.ts";
+import { postgresqlForTests } from "../support/postgresql.ts";
 import { openWorld, told } from "../support/states.ts";
+import { onBothDatabases } from "../support/stories.ts";
+
+const story = onBothDatabases(t, await postgresqlForTests(t));
 
 // Long enough for the requests that prepare the scene, on a busy machine too.
 const patience = { syncMs: 2000, quickMs: 2000 };
 const timedOut = { error: "TimedOut", description: /in time/ };
 
-test("what is not done within its request is undone, and a removal goes on", async (t) => {
-  const { instance, withBinding } = await openWorld(t, { patience });
+story("what is not done within its request is undone, and a removal goes on", async (t, databaseUrl) => {
+  const { instance, withBinding } = await openWorld(t, { patience, databaseUrl });
   const ended = async (s: Awaited<ReturnType<typeof instance>>, operation: string | undefined) => {
     if (operation !== undefined) await s.end(operation);
   };
