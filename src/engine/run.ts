@@ -98,8 +98,11 @@ async function call(parts: EngineParts, world: World, signal: AbortSignal): Prom
     ...(world.interrupted !== undefined && { interrupted: world.interrupted }),
   });
   const { token, provider } = operation;
-  return bounded(parts, signal, (bound) =>
-    step(adapter, order, operation.handle?.reveal(), toolsFor(parts, { token, provider }, bound)),
+  return bounded(
+    parts,
+    signal,
+    (bound) => step(adapter, order, operation.handle?.reveal(), toolsFor(parts, { token, provider }, bound)),
+    (late) => void afterAbandoned(parts, operation, late),
   );
 }
 
@@ -116,11 +119,21 @@ export function toolsFor(parts: EngineParts, about: Pick<Operation, "token" | "p
   };
 }
 
-/** Ends a call that takes longer than a step may, also when the adapter does not listen to its signal. */
+/** The result of a call that was given up: the provider may have carried it out or not. */
+const abandonedCall: StepResult = {
+  state: "unknown",
+  reason: "The adapter did not end its call when it was told to.",
+};
+
+/**
+ * Ends a call that takes longer than a step may. If the adapter does not listen to its signal the call is given up, and
+ * `late` is told how it ended after all.
+ */
 async function bounded(
   parts: EngineParts,
   outer: AbortSignal,
   run: (signal: AbortSignal) => Promise<StepResult>,
+  late: (result: StepResult) => void,
 ): Promise<StepResult> {
   const controller = new AbortController();
   const stopTimer = parts.clock.after(parts.settings.stepTimeoutMs, () =>
@@ -132,12 +145,14 @@ async function bounded(
   let stopGrace = () => {};
   const abandoned = new Promise<StepResult>((resolve) => {
     controller.signal.addEventListener("abort", () => {
-      const reason = "The adapter did not end its call when it was told to.";
-      stopGrace = parts.clock.after(abandonAfterMs, () => resolve({ state: "unknown", reason }));
+      stopGrace = parts.clock.after(abandonAfterMs, () => resolve(abandonedCall));
     });
   });
   try {
-    return await Promise.race([run(controller.signal), abandoned]);
+    const running = run(controller.signal);
+    const result = await Promise.race([running, abandoned]);
+    if (result === abandonedCall) void running.then(late);
+    return result;
   } finally {
     stopTimer();
     stopGrace();
@@ -216,6 +231,34 @@ async function afterwards(
   // No lease left although nobody else had one: our own save did take effect, and only its answer was lost.
   if (!held && fresh.leaseNumber === mine.leaseNumber) return { end: "dropped" };
   const inTime = held && fresh.lease !== undefined && fresh.lease.until > now;
+  await writeLate(parts, fresh, result, { held, inTime });
+  return { end: "dropped" };
+}
+
+/**
+ * A call that was given up has ended. While its operation is open the next attempt, with the same token, finds what it
+ * made; later nobody would.
+ */
+async function afterAbandoned(parts: EngineParts, { token, provider }: Operation, result: StepResult): Promise<void> {
+  const about = { token, provider, outcome: result.state };
+  try {
+    parts.log.warn(about, "a call that was given up has ended");
+    const fresh = await parts.store.readOperation(token);
+    if (fresh !== undefined && fresh.state !== "open")
+      await writeLate(parts, fresh, result, { held: false, inTime: false });
+  } catch (error) {
+    parts.log.error({ ...about, err: error }, "could not write down how a call ended that was given up");
+  }
+}
+
+/** `held`: the lease is still that of the step whose result this is; `inTime`: and it has not run out. */
+async function writeLate(
+  parts: EngineParts,
+  fresh: Operation,
+  result: StepResult,
+  { held, inTime }: { readonly held: boolean; readonly inTime: boolean },
+): Promise<void> {
+  const now = parts.clock.now();
   for (let attempt = 1; attempt <= triesToSave; attempt++) {
     const world = await look(parts, fresh, undefined);
     const { instance, binding } = world;
@@ -229,7 +272,6 @@ async function afterwards(
       ...(held ? decideCancelled(fresh, about, result, now) : []),
       ...(harmless ? [] : decideTooLate(fresh, instance, binding, removal, { now, token: parts.newId() })),
     ];
-    if (await persist(parts, changes)) break;
+    if (await persist(parts, changes)) return;
   }
-  return { end: "dropped" };
 }

@@ -320,6 +320,27 @@ story("an adapter that does not listen holds its operation up, but not for ever"
   t.match(await operation(token), { state: "succeeded", attempt: 2 });
 });
 
+story("what it makes after all is removed, if by then the order has failed", async (t, databaseUrl) => {
+  const { engine, order, clock, script, succeed, instance, inventory } = await setUp(t, databaseUrl);
+  const late = held();
+  let given: Parameters<typeof succeed> | undefined;
+  script.provision.push(
+    (...all) => {
+      given = all;
+      return late.promise;
+    },
+    () => ({ state: "failed", reason: "No room.", clean: true }),
+  );
+  await order("i1");
+  engine();
+  await clock.turn(40 * second);
+  t.match(await instance("i1"), { state: "deleted" });
+  if (given !== undefined) late.answer(await succeed(...given));
+  t.equal(inventory.size, 1);
+  await clock.turn(20 * second);
+  t.equal(inventory.size, 0);
+});
+
 story("a provider that hangs takes nothing from the others", async (t, databaseUrl) => {
   const { engine, order, clock, script, calls, operation } = await setUp(t, databaseUrl);
   script.provision.push(
