@@ -1,4 +1,5 @@
 /** The command line: what an operator types. */
+import { conformance } from "./conformance/command.ts";
 import { isProviderCommand, providerCommand, providerHelp } from "./provider-commands.ts";
 
 const help = `lotse: Open Service Broker API 2.17 for the Deutsche Verwaltungscloud
@@ -15,6 +16,7 @@ const help = `lotse: Open Service Broker API 2.17 for the Deutsche Verwaltungscl
   lotse token list              list tokens, without their secrets
   lotse token revoke ID         refuse the token from now on
 ${providerHelp}
+  lotse conformance URL ...     check any OSB broker against the specification; lotse conformance --help tells how
   lotse audit verify [HEAD]     recompute the audit trail's hash chain; HEAD: the last hash of an earlier time
   lotse --help                  this text
 
@@ -29,6 +31,8 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     console.log(help);
     return 0;
   }
+  // Needs no settings: it is for brokers of any kind, by people who run no Lotse.
+  if (command === "conformance") return conformance(args.slice(1));
   const remote = isProviderCommand(args);
   if (!remote && !isCommand(args)) {
     // Not repeated: a word too many may well be a secret.
