@@ -29,6 +29,8 @@ export interface CatalogOffering {
 
 export interface Catalog {
   readonly exchange: Exchange;
+  /** It was answered 200, with a list of services. */
+  readonly readable: boolean;
   readonly offerings: readonly CatalogOffering[];
 }
 
@@ -47,7 +49,8 @@ export interface PlanUnderTest {
 
 export function readCatalog(exchange: Exchange): Catalog {
   const services = exchange.answer?.body?.services;
-  return { exchange, offerings: objects(services).map(readOffering) };
+  const readable = exchange.answer?.status === 200 && Array.isArray(services);
+  return { exchange, readable, offerings: readable ? objects(services).map(readOffering) : [] };
 }
 
 function readOffering(raw: JsonObject): CatalogOffering {
@@ -103,7 +106,7 @@ export function choosePlans(catalog: Catalog, { service, plans, updatePlan }: Ta
   });
 }
 
-function findPlan({ offerings }: Catalog, wanted: string, service: string | undefined): CatalogPlan {
+function findPlan({ offerings }: Pick<Catalog, "offerings">, wanted: string, service: string | undefined): CatalogPlan {
   const inScope = offerings
     .filter(({ id, name }) => service === undefined || id === service || name === service)
     .flatMap(({ plans }) => plans);

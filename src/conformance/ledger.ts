@@ -22,6 +22,8 @@ export interface Leftover {
 }
 
 export interface Ledger {
+  /** From now on: the offering and plan of what is ordered without naming one. */
+  turnTo(plan: { readonly serviceId: string; readonly planId: string }): void;
   asked(question: Question): void;
   answered(exchange: Exchange): void;
   /** Its deletion was seen to end. */
@@ -33,9 +35,9 @@ export interface Ledger {
 
 const thing = /^\/v2\/service_instances\/[^/?]+(\/service_bindings\/[^/?]+)?$/;
 
-/** `hints`: the offering and plan for things whose order names none that can be used. */
-export function createLedger(hints: () => { readonly serviceId: string; readonly planId: string }): Ledger {
+export function createLedger(): Ledger {
   const entries = new Map<string, Entry>();
+  let underTest = { serviceId: "", planId: "" };
 
   function gone(path: string): void {
     for (const entry of entries.values())
@@ -45,6 +47,9 @@ export function createLedger(hints: () => { readonly serviceId: string; readonly
   return {
     entries,
     gone,
+    turnTo(plan) {
+      underTest = plan;
+    },
     asked({ method, path, body }) {
       const [, binding] = thing.exec(path) ?? [];
       if (method !== "PUT" || !thing.test(path)) return;
@@ -55,12 +60,11 @@ export function createLedger(hints: () => { readonly serviceId: string; readonly
         return;
       }
       const named = isJsonObject(body) ? body : {};
-      const { serviceId, planId } = hints();
       entries.set(path, {
         path,
         kind: binding === undefined ? "instance" : "binding",
-        serviceId: typeof named.service_id === "string" && named.service_id !== "" ? named.service_id : serviceId,
-        planId: typeof named.plan_id === "string" && named.plan_id !== "" ? named.plan_id : planId,
+        serviceId: nameIn(named.service_id) ?? underTest.serviceId,
+        planId: nameIn(named.plan_id) ?? underTest.planId,
         state: "asked",
       });
     },
@@ -82,3 +86,5 @@ export function createLedger(hints: () => { readonly serviceId: string; readonly
     },
   };
 }
+
+const nameIn = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);

@@ -14,6 +14,8 @@ export interface Ending {
   readonly state: EndState;
   readonly polls: readonly Exchange[];
   readonly last: Exchange | undefined;
+  /** From the first poll to the last. */
+  readonly ms: number;
 }
 
 /** The query of a poll: hints, and the operation the 202 named. */
@@ -39,7 +41,9 @@ export async function followToEnd(
   signal: AbortSignal,
 ): Promise<Ending> {
   const polls: Exchange[] = [];
-  const until = Date.now() + pace.operationTimeoutMs;
+  const started = Date.now();
+  const until = started + pace.operationTimeoutMs;
+  const end = (state: EndState): Ending => ({ state, polls, last: polls.at(-1), ms: Date.now() - started });
   let pauseMs = firstPauseMs;
   let nonsense = 0;
   for (;;) {
@@ -47,11 +51,11 @@ export async function followToEnd(
     polls.push(poll);
     const state =
       poll.answer?.status === 410 ? "gone" : poll.answer?.status === 200 ? poll.answer.body?.state : undefined;
-    if (state === "succeeded" || state === "failed" || state === "gone") return { state, polls, last: poll };
+    if (state === "succeeded" || state === "failed" || state === "gone") return end(state);
     nonsense = state === "in progress" ? 0 : nonsense + 1;
-    if (nonsense === patienceWithNonsense || signal.aborted) return { state: "unclear", polls, last: poll };
+    if (nonsense === patienceWithNonsense || signal.aborted) return end("unclear");
     const wait = Math.min(retryAfterMs(poll) ?? pauseMs, pace.longestPauseMs);
-    if (Date.now() + wait > until) return { state: "stuck", polls, last: poll };
+    if (Date.now() + wait > until) return end("stuck");
     await pause(wait, undefined, { signal }).catch(() => undefined);
     pauseMs = pauseMs * growth;
   }

@@ -1,5 +1,7 @@
 /** The report for people: what was found first, with its proof, then everything else in a line each. */
-import type { CheckResult, Evidence, Report } from "./report.ts";
+import type { CheckResult, Report } from "./report.ts";
+import { found } from "./report-findings.ts";
+import { duration, fold, type Paint, type Paints, paints } from "./screen.ts";
 
 export interface Look {
   /** ANSI colours. */
@@ -7,9 +9,6 @@ export interface Look {
   /** Columns; lines are folded there. */
   readonly width: number;
 }
-
-type Paint = (text: string) => string;
-type Paints = ReturnType<typeof paints>;
 
 export function writeText(report: Report, look: Look): string {
   const paint = paints(look.colours);
@@ -26,14 +25,12 @@ export function writeText(report: Report, look: Look): string {
     ),
     "",
     ...heading("What it claims", paint),
-    ...claims(report, paint),
+    ...claims(report, paint, width),
     ...(report.tales.length === 0 ? [] : ["", ...heading("What it did", paint), ...tales(report, paint)]),
     "",
     ...heading("What was checked", paint),
     ...overview(report, paint, width),
-    ...(ordered.length === 0
-      ? []
-      : ["", ...heading("What was found", paint), ...ordered.flatMap((result) => found(result, paint, width))]),
+    ...(ordered.length === 0 ? [] : ["", ...heading("What was found", paint), ...found(ordered, paint, width)]),
     ...leftBehind(report, paint),
     "",
     rule,
@@ -48,23 +45,32 @@ function heading(text: string, paint: Paints): string[] {
   return [paint.bold(text)];
 }
 
-function claims({ claims: { plans } }: Report, paint: Paints): string[] {
-  const lines: string[] = [];
-  const shown = plans.length > 20 ? plans.filter(({ tested }) => tested) : plans;
-  let service = "";
-  const longest = Math.max(0, ...shown.map(({ plan }) => plan.length));
-  for (const plan of shown) {
-    if (plan.service !== service) lines.push(`  ${plan.service}`);
-    service = plan.service;
-    const words = plan.claims.map((claim) => claim.replaceAll("_", " ")).join(", ");
-    const mark = plan.tested ? paint.green("▸") : " ";
-    lines.push(`  ${mark} ${plan.plan.padEnd(longest)}  ${paint.dim(words === "" ? "nothing optional" : words)}`);
-  }
-  if (shown.length < plans.length)
-    lines.push(paint.dim(`  and ${plans.length - shown.length} plans that were not asked for`));
-  if (plans.length === 0) lines.push(paint.dim("  no plans"));
-  return lines;
+/** What all plans of an offering claim stands beside it; beside a plan stands what it claims more. */
+function claims({ claims: { plans } }: Report, paint: Paints, width: number): string[] {
+  if (plans.length === 0) return [paint.dim("  no plans")];
+  const shown = plans.length > longestCatalog ? plans.filter(({ tested }) => tested) : plans;
+  const services = [...new Set(shown.map(({ service }) => service))];
+  const lines = services.flatMap((service) => {
+    const own = shown.filter((plan) => plan.service === service);
+    const shared = own[0]?.claims.filter((claim) => own.every((plan) => plan.claims.includes(claim))) ?? [];
+    const longest = Math.max(...own.map(({ plan }) => plan.length));
+    return [
+      `  ${service}`,
+      ...fold(words(shared, "nothing optional"), width - 4).map((line) => `    ${paint.dim(line)}`),
+      ...own.map(({ plan, tested, claims: all }) => {
+        const more = all.filter((claim) => !shared.includes(claim));
+        const name = tested ? `  ${paint.green("▸")} ${paint.bold(plan)}` : `    ${plan}`;
+        return `${name}${" ".repeat(longest - plan.length + 2)}${paint.dim(words(more, ""))}`.trimEnd();
+      }),
+    ];
+  });
+  const hidden = plans.length - shown.length;
+  return hidden === 0 ? lines : [...lines, paint.dim(`  and ${hidden} plans that nothing was ordered on`)];
 }
+
+const longestCatalog = 20;
+const words = (claims: readonly string[], none: string): string =>
+  claims.length === 0 ? none : claims.map((claim) => claim.replaceAll("_", " ")).join(", ");
 
 function tales({ tales }: Report, paint: Paints): string[] {
   return tales.flatMap(({ plan, steps }) => {
@@ -129,70 +135,6 @@ function signOf(broken: readonly CheckResult[], paint: Paints): string {
   return broken.some(isMust) ? paint.red("✗") : paint.yellow("!");
 }
 
-function found(result: CheckResult, paint: Paints, width: number): string[] {
-  const colour = isMust(result) ? paint.red : paint.yellow;
-  const sign = isMust(result) ? "✗" : "!";
-  return [
-    "",
-    `${colour(`${sign} ${result.level}`)}  ${paint.bold(result.id)}${result.plan === undefined ? "" : `  ${paint.dim(result.plan)}`}`,
-    ...fold(result.title, width - 2).map((line) => `  ${line}`),
-    `  ${paint.dim(result.link === undefined ? "what platforms ask for; the specification is silent" : `${result.section}: ${result.link}`)}`,
-    ...result.findings.flatMap((finding) => [
-      "",
-      ...finding.message
-        .split("\n")
-        .flatMap((line) => fold(line, width - 2))
-        .map((line) => `  ${colour(line)}`),
-      // A catalog is too long to be a proof that anybody reads.
-      ...finding.evidence
-        .filter(({ request }) => request.path !== "/v2/catalog" || isOdd(request))
-        .flatMap((evidence) => proof(evidence, paint, width)),
-    ]),
-  ];
-}
-
-const isOdd = ({ headers }: Evidence["request"]): boolean =>
-  headers["x-broker-api-version"] !== "2.17" ||
-  headers.authorization === undefined ||
-  headers["if-none-match"] !== undefined ||
-  headers["x-broker-api-originating-identity"] !== undefined;
-
-const quiet = new Set(["accept", "x-broker-api-request-identity", "content-type", "x-broker-api-originating-identity"]);
-
-function proof({ request, answer, trouble, milliseconds }: Evidence, paint: Paints, width: number): string[] {
-  const room = width - 6;
-  const headers = Object.entries(request.headers).filter(([name]) => !quiet.has(name));
-  const usual = (name: string, value: string) =>
-    (name === "x-broker-api-version" && value === "2.17") || name === "authorization";
-  const shown = headers.filter(([name, value]) => !usual(name, value));
-  const without = ["x-broker-api-version", "authorization"].filter((name) => request.headers[name] === undefined);
-  const lines = [
-    ...hang(`${request.method} ${request.path}`, room, "→"),
-    ...shown.map(([name, value]) => `    ${name}: ${value}`),
-    ...without.filter((name) => name !== "authorization" || isStranger(request)).map((name) => `    (without ${name})`),
-    ...(request.body === undefined ? [] : hang(request.body, room, " ")),
-    ...(answer === undefined
-      ? [`  ← no answer: ${trouble}`]
-      : [
-          `  ← ${answer.status}  (${duration(milliseconds)})`,
-          ...(answer.body === "" ? [] : hang(answer.body, room, " ")),
-        ]),
-  ];
-  return lines.map((line) => `  ${paint.dim(line)}`);
-}
-
-/** Whether it stands out that nobody logged in. */
-const isStranger = ({ headers }: Evidence["request"]): boolean => headers.authorization === undefined;
-
-const longestProof = 6;
-
-function hang(text: string, width: number, sign: string): string[] {
-  const lines = fold(text, width);
-  const kept =
-    lines.length > longestProof ? [...lines.slice(0, longestProof), "… (all of it in the JSON report)"] : lines;
-  return kept.map((line, at) => `  ${at === 0 ? sign : " "} ${line}`);
-}
-
 function leftBehind({ leftovers }: Report, paint: Paints): string[] {
   if (leftovers.length === 0) return [];
   return [
@@ -229,7 +171,8 @@ function toneOf({ verdict, counts }: Report, paint: Paints): Paint {
 
 function judgement({ verdict, counts, readOnly, leftovers }: Report): string {
   if (verdict === "interrupted") return "The checks were interrupted; this says nothing about the broker.";
-  if (leftovers.length > 0) return "The broker does not conform: what it made could not be removed.";
+  if (leftovers.length > 0)
+    return `The broker does not conform: ${plural(counts.mustBroken, "MUST", "MUSTs")} broken, and what was made could not all be removed.`;
   if (verdict === "not conforming") return "The broker does not conform to the Open Service Broker API 2.17.";
   if (readOnly)
     return "What can be seen by reading conforms. Without --read-only, and with --plan, the life cycle is checked.";
@@ -237,35 +180,4 @@ function judgement({ verdict, counts, readOnly, leftovers }: Report): string {
   return "The broker conforms: it keeps every MUST and SHOULD that was checked.";
 }
 
-const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
-
-function duration(milliseconds: number): string {
-  return milliseconds < 1000 ? `${milliseconds} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
-}
-
-/** Lines of at most so many characters, broken between words where there are any. Controls are made visible. */
-function fold(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let rest = text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "·");
-  while (rest.length > width) {
-    const space = rest.lastIndexOf(" ", width);
-    const at = space > width / 2 ? space : width;
-    lines.push(rest.slice(0, at));
-    rest = rest.slice(at).trimStart();
-  }
-  return [...lines, rest];
-}
-
-const plain: Paint = (text) => text;
-
-function paints(colours: boolean) {
-  const painted = (code: number, end: number): Paint =>
-    colours ? (text) => `\u001b[${code}m${text}\u001b[${end}m` : plain;
-  return {
-    bold: painted(1, 22),
-    dim: painted(2, 22),
-    red: painted(31, 39),
-    green: painted(32, 39),
-    yellow: painted(33, 39),
-  };
-}
+const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;

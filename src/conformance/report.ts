@@ -58,6 +58,7 @@ export interface Step {
   readonly what: string;
   /** `201`, `202, then succeeded after 4 polls`. */
   readonly came: string;
+  /** To the end of the operation, polls and their pauses included. */
   readonly milliseconds: number;
 }
 

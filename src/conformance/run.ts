@@ -21,10 +21,10 @@ import {
 import { textsIn } from "./checks/answers.ts";
 import { areaOf, checks } from "./checks/index.ts";
 import { cleanUp } from "./clean-up.ts";
-import { type Client, createClient, type Exchange, queryOf } from "./client.ts";
+import { type Client, createClient, type Exchange, interrupted, queryOf } from "./client.ts";
 import { createLedger, type Ledger, type Leftover } from "./ledger.ts";
 import { createMask, type Mask } from "./mask.ts";
-import type { CheckResult, Evidence, Outcome, Report } from "./report.ts";
+import type { CheckResult, Evidence, Outcome, PlanTale, Report } from "./report.ts";
 import { canary } from "./stories/refusals.ts";
 import { tellTale } from "./tale.ts";
 import { BrokerUnreachable, type Options, type Target, WrongUsage } from "./target.ts";
@@ -38,21 +38,21 @@ interface Judged {
   readonly ms: number;
 }
 
+/** The one check that can be made without a catalog. */
+const readability = "catalog-answer";
+
 const never = new AbortController().signal;
 
 /** Throws `WrongUsage` or `BrokerUnreachable` before anything was made; else there is always a report. */
 export async function runConformance(target: Target, options: Options = {}): Promise<Report> {
   const wanted = chooseChecks(options.only);
   const startedAt = new Date();
-  const giveUp = options.giveUp ?? never;
-  const signal = options.signal ?? never;
-  const progress = options.progress ?? (() => {});
+  const { signal = never, giveUp = never, progress = () => {} } = options;
   const pace = {
     operationTimeoutMs: options.operationTimeoutMs ?? 600_000,
     longestPauseMs: options.longestPauseMs ?? 10_000,
   };
-  let plan: PlanUnderTest | undefined;
-  const ledger = createLedger(() => ({ serviceId: plan?.serviceId ?? "", planId: plan?.id ?? "" }));
+  const ledger = createLedger();
   const client = createClient({
     target,
     ledger,
@@ -61,68 +61,91 @@ export async function runConformance(target: Target, options: Options = {}): Pro
     signal,
     giveUp,
   });
-  const judged: Judged[] = [];
-  const tales: Report["tales"][number][] = [];
-  let leftovers: readonly Leftover[] = [];
-
   try {
     progress("fetching the catalog");
-    const first = await client.ask({ method: "GET", path: "/v2/catalog" });
-    if (first.answer === undefined && !signal.aborted)
-      throw new BrokerUnreachable(`The broker at ${target.url} could not be reached: ${first.trouble}.`);
-    const catalog = readCatalog(first);
-    const readable = first.answer?.status === 200 && Array.isArray(first.answer.body?.services);
-    if (readable && options.readOnly !== true && target.plans.length === 0)
+    const catalog = await fetchCatalog(client, target);
+    const plans = options.readOnly === true || !catalog.readable ? [] : choosePlans(catalog, target);
+    if (catalog.readable && options.readOnly !== true && plans.length === 0)
       throw new WrongUsage(`Name the plans to order on with --plan, or use --read-only.\n${listPlans(catalog)}`);
-    const plans = options.readOnly === true || !readable ? [] : choosePlans(catalog, target);
+    const judged: Judged[] = [];
+    const tales: PlanTale[] = [];
+    let leftovers: readonly Leftover[] = [];
     const broker: BrokerContext = { target, client, newId: randomUUID, catalog, story: storyTeller(() => broker) };
-
     try {
-      for (const check of wanted) {
-        if (signal.aborted) break;
-        if (check.about !== "broker") continue;
-        progress(check.title);
-        judged.push(await judge(check, brokerClaims(target, catalog), () => check.run(broker)));
-      }
-      for (plan of plans) {
-        const under = plan;
-        const context: PlanContext = {
-          ...broker,
-          plan: under,
-          ledger,
-          pace,
-          signal,
-          story: storyTeller(() => context),
-        };
-        const claims = new Set([
-          ...under.claims,
-          ...(target.credentials === undefined ? [] : ["authentication" as const]),
-        ]);
-        for (const check of wanted) {
-          if (signal.aborted) break;
-          if (check.about !== "plan") continue;
-          progress(`${under.name}: ${check.title}`);
-          judged.push({ ...(await judge(check, claims, () => check.run(context))), plan: under });
-        }
+      await checkBroker(wanted, broker, { signal, progress }, judged);
+      for (const plan of plans) {
+        const story = storyTeller(() => context);
+        const context: PlanContext = { ...broker, plan, ledger, pace, signal, story };
+        ledger.turnTo({ serviceId: plan.serviceId, planId: plan.id });
+        await checkPlan(wanted, context, progress, judged);
         if (!signal.aborted) tales.push(await tellTale(context, wanted));
       }
     } finally {
       leftovers = await cleanUp({ client, ledger, pace, giveUp, progress });
     }
-    const canaries = [canary, ...[target.parameters, target.bindParameters].flatMap((value) => textsIn(value, 8))];
-    const publicText = first.answer?.text ?? "";
-    const context = {
-      exchanges: client.exchanges,
-      canaries: canaries.filter((text) => !publicText.includes(text)),
-      leftovers,
-    };
+    const answers = { exchanges: client.exchanges, canaries: canariesOf(target, catalog), leftovers };
     for (const check of wanted)
-      if (check.about === "answers")
-        judged.push(await judge(check, new Set(), () => Promise.resolve(check.run(context))));
+      if (check.about === "answers") judged.push(await judge(check, new Set(), async () => check.run(answers)));
     return write({ target, options, client, ledger, catalog, plans, judged, tales, leftovers, startedAt });
   } finally {
     await client.close();
   }
+}
+
+async function fetchCatalog(client: Client, { url }: Target): Promise<Catalog> {
+  const exchange = await client.ask({ method: "GET", path: "/v2/catalog" });
+  if (exchange.answer === undefined && exchange.trouble !== interrupted)
+    throw new BrokerUnreachable(`The broker at ${url} could not be reached: ${exchange.trouble}.`);
+  return readCatalog(exchange);
+}
+
+interface Steering {
+  readonly signal: AbortSignal;
+  readonly progress: (what: string) => void;
+}
+
+async function checkBroker(
+  wanted: readonly Check[],
+  context: BrokerContext,
+  { signal, progress }: Steering,
+  judged: Judged[],
+): Promise<void> {
+  const { readable } = context.catalog;
+  const claims = readable ? brokerClaims(context) : undefined;
+  for (const check of wanted) {
+    if (signal.aborted) return;
+    if (check.about !== "broker") continue;
+    progress(check.title);
+    const run = async () => {
+      if (!readable && check.id !== readability) throw new NotReached("the catalog could not be read");
+      return check.run(context);
+    };
+    judged.push(await judge(check, claims, run));
+  }
+}
+
+async function checkPlan(
+  wanted: readonly Check[],
+  context: PlanContext,
+  progress: (what: string) => void,
+  judged: Judged[],
+): Promise<void> {
+  const { plan, target, signal } = context;
+  const claims = new Set(plan.claims);
+  if (target.credentials !== undefined) claims.add("authentication");
+  for (const check of wanted) {
+    if (signal.aborted) return;
+    if (check.about !== "plan") continue;
+    progress(`${plan.name}: ${check.title}`);
+    judged.push({ ...(await judge(check, claims, () => check.run(context))), plan });
+  }
+}
+
+/** Texts sent as parameters, unless the catalog has them for everybody to read. */
+function canariesOf({ parameters, bindParameters }: Target, { exchange }: Catalog): readonly string[] {
+  const known = exchange.answer?.text ?? "";
+  const given = [parameters, bindParameters].flatMap((value) => textsIn(value, 8));
+  return [canary, ...given.filter((text) => !known.includes(text))];
 }
 
 function chooseChecks(only: readonly string[] | undefined): readonly Check[] {
@@ -142,15 +165,16 @@ function storyTeller<C>(context: () => C): <T>(tell: (context: C) => Promise<T>)
   };
 }
 
-function brokerClaims(target: Target, { offerings }: Catalog): ReadonlySet<Claim> {
-  const claims = new Set<Claim>(offerings.flatMap(({ plans }) => plans.flatMap((plan) => [...claimsOf(plan)])));
+function brokerClaims({ target, catalog }: BrokerContext): ReadonlySet<Claim> {
+  const claims = new Set<Claim>(catalog.offerings.flatMap(({ plans }) => plans.flatMap((plan) => [...claimsOf(plan)])));
   if (target.credentials !== undefined) claims.add("authentication");
   return claims;
 }
 
+/** `claims`: undefined if nobody knows what the broker claims. */
 async function judge(
   check: Check,
-  claims: ReadonlySet<Claim>,
+  claims: ReadonlySet<Claim> | undefined,
   run: () => Promise<readonly Finding[]>,
 ): Promise<Judged> {
   const started = Date.now();
@@ -161,7 +185,7 @@ async function judge(
     ms: Date.now() - started,
     ...more,
   });
-  const missing = (check.needs ?? []).filter((claim) => !claims.has(claim));
+  const missing = (check.needs ?? []).filter((claim) => claims?.has(claim) === false);
   if (missing.length > 0) return end("not claimed", { reason: unclaimed(missing) });
   try {
     const findings = await run();
@@ -208,7 +232,7 @@ function write({
   const results = judged.map((one) => resultOf(one, mask));
   const count = (which: (result: CheckResult) => boolean) => results.filter(which).length;
   const mustBroken = count(({ outcome, level }) => outcome === "broken" && level === "MUST");
-  const interrupted = options.signal?.aborted === true;
+  const ended = options.signal?.aborted === true;
   const entries = [...ledger.entries.values()].filter(({ path }) => wasMade(client.exchanges, path));
   return {
     format: "lotse-conformance/1",
@@ -217,8 +241,8 @@ function write({
     startedAt: startedAt.toISOString(),
     milliseconds: Date.now() - startedAt.getTime(),
     readOnly: options.readOnly === true,
-    interrupted,
-    verdict: interrupted ? "interrupted" : mustBroken === 0 && leftovers.length === 0 ? "conforming" : "not conforming",
+    interrupted: ended,
+    verdict: ended ? "interrupted" : mustBroken === 0 && leftovers.length === 0 ? "conforming" : "not conforming",
     counts: {
       kept: count(({ outcome }) => outcome === "kept"),
       mustBroken,

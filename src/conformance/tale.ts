@@ -40,5 +40,5 @@ function stepOf(what: string, { answer, trouble, ms }: Exchange, ending: Ending 
   if (answer === undefined) return { what, came: `no answer: ${trouble}`, milliseconds: ms };
   if (ending === undefined) return { what, came: String(answer.status), milliseconds: ms };
   const polls = `${ending.polls.length} ${ending.polls.length === 1 ? "poll" : "polls"}`;
-  return { what, came: `${answer.status}, then ${ending.state} after ${polls}`, milliseconds: ms };
+  return { what, came: `${answer.status}, then ${ending.state} after ${polls}`, milliseconds: ms + ending.ms };
 }
