@@ -36,7 +36,9 @@ t.test("--help names every command, and what is no command is told so", async (t
     "platform list",
     "platform rotate",
     "token add",
+    "provider register",
     "audit verify",
+    "conformance",
   ])
     t.match(stdout, `lotse ${command}`);
   const env = { LOTSE_DATA_DIR: join(reachableDirectory(t), "data") };

@@ -2,6 +2,7 @@
 import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
 import { textsIn } from "./checks/answers.ts";
 import { authorizationOf, type Exchange } from "./client.ts";
+import { canary } from "./stories/refusals.ts";
 import type { Target } from "./target.ts";
 
 const masked = "[masked]";
@@ -42,6 +43,7 @@ export function createMask(target: Target, exchanges: readonly Exchange[]): Mask
   const publicText = `${target.url} ${exchanges.find(({ question }) => question.path === "/v2/catalog")?.answer?.text}`;
   const given = [target.parameters, target.bindParameters].flatMap((value) => textsIn(value, shortestSecret));
   const handedOut = exchanges.flatMap(({ answer }) => secretTexts(answer?.body ?? {}, false));
+  keep(canary);
   for (const text of [...given, ...handedOut]) if (!publicText.includes(text)) keep(text);
   const known = [...secrets].filter((text) => text !== "").sort((a, b) => b.length - a.length);
 

@@ -7,7 +7,7 @@ import type { FastifyInstance } from "fastify";
 import type { Test } from "tap";
 import { adapterKinds } from "../../brokers/index.ts";
 import { type AdminParts, createAccountParts } from "../../src/admin/parts.ts";
-import { type AppLog, buildApp } from "../../src/app.ts";
+import { type AppLog, type AppParts, buildApp } from "../../src/app.ts";
 import { buildCatalog, type RetiredPlan } from "../../src/catalog/build-catalog.ts";
 import { overlayCheck } from "../../src/catalog/overlay.ts";
 import type { Adapter, JsonObject } from "../../src/core/adapter.ts";
@@ -99,6 +99,8 @@ export interface Wanted {
   readonly patience?: { readonly syncMs: number; readonly quickMs: number };
   readonly leaseMs?: number;
   readonly fetchMs?: number;
+  /** Platforms authenticate by their bare name if absent. */
+  readonly authenticate?: AppParts["authenticate"];
 }
 
 const keys = [{ id: "test", key: Buffer.alloc(32, 7) }];
@@ -109,7 +111,7 @@ export function temporaryDirectory(t: Test): string {
   return directory;
 }
 
-/** Platforms authenticate by their bare name here; passwords have their own tests. */
+/** Passwords have their own tests. */
 export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBroker> {
   const dataDir = wanted.dataDir ?? temporaryDirectory(t);
   const open = await openStore({ databaseUrl: wanted.databaseUrl ?? "", dataDir }, openSeal(keys));
@@ -158,7 +160,7 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     lifecycle,
     catalog: () => catalogResponse,
     switches,
-    authenticate: (header) => (header ? { id: header, name: header } : "unauthenticated"),
+    authenticate: wanted.authenticate ?? ((header) => (header ? { id: header, name: header } : "unauthenticated")),
     admin,
     ping: () => open.store.ping(),
     metrics: createMetrics(() => engine.busy()),
