@@ -42,10 +42,10 @@ export function cut<T>(rows: readonly T[], limit: number, keyOf: (row: T) => str
   return rows.length > limit && last !== undefined ? { items, next: keyOf(last) } : { items };
 }
 
-const keyForm = /^[a-z0-9-]{1,64}$/;
+const anyKey = /^[a-z0-9-]{1,64}$/;
 
 /** The key a cursor of this very list holds; undefined without one. */
-export function readCursor(list: string, { cursor }: PageQuery): string | undefined {
+export function readCursor(list: string, { cursor }: PageQuery, keyForm: RegExp = anyKey): string | undefined {
   if (cursor === undefined) return undefined;
   const [of, key = "", ...more] = Buffer.from(cursor, "base64url").toString("latin1").split(" ");
   const ours = of === list && keyForm.test(key) && more.length === 0;

@@ -6,6 +6,7 @@ import type { Onboarding } from "../providers/onboarding.ts";
 import { type Accounts, createAccounts } from "../store/accounts.ts";
 import { type AuditReport, verifyAudit } from "../store/audit.ts";
 import type { Curation } from "../store/curation.ts";
+import { createLists, type Lists } from "../store/lists.ts";
 import type { OpenStore } from "../store/open.ts";
 import type { Providers } from "../store/providers.ts";
 import type { SealingKey } from "../store/seal.ts";
@@ -20,6 +21,7 @@ export interface AccountParts {
   readonly platforms: PlatformAccounts;
   readonly tokens: Tokens;
   readonly desk: TokenDesk;
+  readonly lists: Lists;
   readonly verifyAudit: () => Promise<AuditReport>;
   readonly now: () => Millis;
 }
@@ -52,6 +54,7 @@ export function createAccountParts(
     platforms: createPlatformAccounts({ accounts, newId, now }),
     tokens,
     desk: createTokenDesk({ tokens, newId, now }),
+    lists: createLists(knex),
     verifyAudit: () => verifyAudit(knex, keys),
     now,
   };

@@ -4,6 +4,7 @@ import { addAuditRoutes } from "./audit-routes.ts";
 import { addAuthentication } from "./authenticate.ts";
 import { addCurationRoutes } from "./curation-routes.ts";
 import { addGuard } from "./guard.ts";
+import { addInstanceRoutes } from "./instance-routes.ts";
 import { addMethodRefusals } from "./methods.ts";
 import type { AdminParts } from "./parts.ts";
 import { addPlatformRoutes } from "./platform-routes.ts";
@@ -25,6 +26,7 @@ export function addAdminRoutes(app: FastifyInstance, parts: AdminParts, log: Pro
   const refuseOtherMethods = addMethodRefusals(app);
   addTokenRoutes(app, parts);
   addPlatformRoutes(app, parts);
+  addInstanceRoutes(app, parts);
   addAuditRoutes(app, parts);
   addProviderRoutes(app, parts);
   addSnapshotRoutes(app, parts);

@@ -26,6 +26,8 @@ export interface Accounts {
     readonly after?: string;
     readonly state?: PlatformAccount["state"];
   }): Promise<readonly PlatformAccount[]>;
+  /** Of all platforms, by id. */
+  names(): Promise<ReadonlyMap<string, string>>;
   byName(name: string): Promise<PlatformAccount | undefined>;
   byUsername(username: string): Promise<readonly PlatformAccount[]>;
   /** False if the name or the user name is taken. */
@@ -86,6 +88,10 @@ export function createAccounts(knex: Knex): Accounts {
       if (after !== undefined) query.where("name", ">", after);
       if (state !== undefined) query.where({ state });
       return withPasswords(await query);
+    },
+    async names() {
+      const rows: { id: string; name: string }[] = await knex("platforms").select("id", "name");
+      return new Map(rows.map(({ id, name }) => [id, name]));
     },
     byName: async (name) => (await withPasswords(await knex("platforms").where({ name })))[0],
     byUsername: async (username) => withPasswords(await knex("platforms").where({ username })),

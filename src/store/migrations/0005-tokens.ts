@@ -46,8 +46,8 @@ const indexes = [
   "CREATE INDEX operations_by_provider ON operations (provider, token)",
   "CREATE INDEX operations_failed ON operations (token) WHERE state = 'failed'",
   "CREATE INDEX audit_by_instance ON audit (instance_id, id) WHERE instance_id IS NOT NULL",
-  // What is not about an instance is rare and looked for by its action: it was somebody's doing.
-  "CREATE INDEX audit_by_action ON audit (action, id) WHERE instance_id IS NULL",
+  // What is no operation's is rare and looked for by its action: it was somebody's doing.
+  "CREATE INDEX audit_by_action ON audit (action, id) WHERE operation IS NULL",
 ];
 
 export async function down(): Promise<void> {
