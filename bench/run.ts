@@ -12,6 +12,7 @@ import { Stage, type StageParts } from "./harness/stage.ts";
 import { formatTable, readingsTable, verdictsTable } from "./harness/table.ts";
 import { commits } from "./workloads/commits.ts";
 import { orders } from "./workloads/orders.ts";
+import { pages } from "./workloads/pages.ts";
 import { reads } from "./workloads/reads.ts";
 import { start } from "./workloads/start.ts";
 import { w1Catalog } from "./workloads/w1-catalog.ts";
@@ -26,6 +27,7 @@ const workloads: readonly Workload[] = [
   w3Overhead,
   commits,
   reads,
+  pages,
   w2Lifecycle,
   start,
 ];

@@ -53,7 +53,9 @@ export function readCursor(list: string, { cursor }: PageQuery, keyForm: RegExp 
   return key;
 }
 
-const cursorOf = (list: string, key: string): string => Buffer.from(`${list} ${key}`, "latin1").toString("base64url");
+/** Opaque to clients: the list it belongs to, and the key behind which the page begins. */
+export const cursorOf = (list: string, key: string): string =>
+  Buffer.from(`${list} ${key}`, "latin1").toString("base64url");
 
 /** The page as it is answered, and the same in the header Link (RFC 8288). */
 export function answerPage<T>(request: FastifyRequest, reply: FastifyReply, list: string, page: Page<T>): Page<T> {
