@@ -10,12 +10,11 @@
  */
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import pg from "pg";
 import t, { type Test } from "tap";
 import { type Boundaries, providerBoundaries, storeBoundaries } from "../support/boundaries.ts";
 import { temporaryDirectory } from "../support/broker.ts";
 import { largerPlan, newSealingKey, smallPlan, startBrokerProcess } from "../support/broker-process.ts";
-import { operationStates, storyteller, untilAnswered } from "../support/crashes.ts";
+import { keepNote, login, operationStates, storyteller, untilAnswered } from "../support/crashes.ts";
 import { createPlatform, type Platform, type Wish, wishes } from "../support/platform.ts";
 import type { TestPostgresql } from "../support/postgresql.ts";
 import { startStatementProxy, type Verdict } from "../support/statement-proxy.ts";
@@ -50,22 +49,6 @@ async function inventory(server: TestPostgresql, ids: ReadonlySet<string>): Prom
       .sort(),
     roles: (roles.rows as { rolname: string }[]).filter(({ rolname }) => mine(rolname)).length,
   };
-}
-
-/** "works", or what the server says to these credentials. */
-async function login(credentials: unknown): Promise<string> {
-  const { uri } = credentials as { uri: string };
-  const client = new pg.Client({ connectionString: uri });
-  client.on("error", () => undefined);
-  try {
-    await client.connect();
-    await client.query("CREATE TABLE IF NOT EXISTS notes (text text); INSERT INTO notes VALUES ('kept')");
-    return "works";
-  } catch (error) {
-    return String((error as { readonly code?: unknown }).code);
-  } finally {
-    await client.end();
-  }
 }
 
 // ---- lanes -------------------------------------------------------------------------------------------------------
@@ -218,7 +201,7 @@ async function compare(
       untold.push(`${id}: ${instance.status}, ${instance.body.plan_id}, binding ${binding.status}`);
     if (!bound) continue;
     credentials.set(id, binding.body.credentials);
-    const answer = await login(binding.body.credentials);
+    const answer = await login(binding.body.credentials, keepNote);
     if (answer !== "works") untold.push(`the credentials of ${id}: ${answer}`);
   }
   for (const [id, old] of credentials) {
@@ -270,7 +253,8 @@ story("a broker on SQLite killed at random moments loses nothing and leaves noth
           t.fail(`${wish} of ${id} ended with ${status} ${JSON.stringify(body)}`);
         if (wish !== "bind") continue;
         const bound = await untilAnswered(() => platform.fetchBinding(id));
-        if ((await login(bound.body.credentials)) !== "works") t.fail(`the credentials of ${id} do not log in`);
+        if ((await login(bound.body.credentials, keepNote)) !== "works")
+          t.fail(`the credentials of ${id} do not log in`);
       }
     }
   };

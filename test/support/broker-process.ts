@@ -18,19 +18,31 @@ export const largerPlan = "0f6b8a52-1c3d-4e5f-8a9b-0c1d2e3f4a52";
 
 export interface BrokerSettings {
   readonly directory: string;
-  /** The provider's server as the broker reaches it (perhaps through a proxy), and as customers do. */
-  readonly provider: {
-    readonly port: number;
-    readonly publicPort: number;
-    readonly user: string;
-    readonly password: string;
-    readonly statementTimeoutMs?: number;
-  };
+  readonly provider: ProvidersServer | DownstreamBroker;
+  /** Directory of the catalog; the shipped one if absent. */
+  readonly catalog?: string;
   /** Empty or absent: SQLite in the directory. */
   readonly databaseUrl?: string;
   /** Replicas share one. */
   readonly sealingKey?: string;
   readonly engine?: JsonObject;
+  readonly osb?: JsonObject;
+}
+
+/** The provider's server as the broker reaches it (perhaps through a proxy), and as customers do. */
+export interface ProvidersServer {
+  readonly port: number;
+  readonly publicPort: number;
+  readonly user: string;
+  readonly password: string;
+  readonly statementTimeoutMs?: number;
+}
+
+/** Another broker as the provider. */
+export interface DownstreamBroker {
+  readonly url: string;
+  readonly username: string;
+  readonly password: string;
 }
 
 export interface BrokerProcess {
@@ -47,6 +59,7 @@ export interface BrokerProcess {
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+export const shippedCatalog = join(root, "catalog");
 
 export const newSealingKey = (): string => randomBytes(32).toString("base64");
 
@@ -62,7 +75,7 @@ export async function startBrokerProcess(
   settings: BrokerSettings,
   credentials?: Credentials,
 ): Promise<BrokerProcess> {
-  const { directory, provider, databaseUrl = "", sealingKey = newSealingKey() } = settings;
+  const { directory, provider, databaseUrl = "", sealingKey = newSealingKey(), catalog = shippedCatalog } = settings;
   mkdirSync(directory, { recursive: true });
   const configFile = join(directory, "lotse.yaml");
   writeFileSync(configFile, JSON.stringify(configOf(settings), null, 2));
@@ -72,7 +85,7 @@ export async function startBrokerProcess(
       LOTSE_PORT: "0",
       LOTSE_DATA_DIR: directory,
       LOTSE_CONFIG: configFile,
-      LOTSE_CATALOG: join(root, "catalog"),
+      LOTSE_CATALOG: catalog,
       LOTSE_DATABASE_URL: databaseUrl,
       PROVIDER_PASSWORD: provider.password,
       SEALING_KEY: sealingKey,
@@ -133,8 +146,7 @@ export function credentialsIn(directory: string): Credentials {
   return JSON.parse(readFileSync(join(directory, "first-run.json"), "utf8")) as Credentials;
 }
 
-function configOf({ provider, engine }: BrokerSettings): JsonObject {
-  const { port, publicPort, user, statementTimeoutMs = 60_000 } = provider;
+function configOf({ provider, engine, osb }: BrokerSettings): JsonObject {
   return {
     engine: {
       // The shortest lease there is, and the shortest pause before another try: a test waits for both.
@@ -143,21 +155,41 @@ function configOf({ provider, engine }: BrokerSettings): JsonObject {
       slotsPerProvider: 100,
       ...engine,
     },
+    ...(osb !== undefined && { osb }),
     keys: [{ id: "test", secret: { env: "SEALING_KEY" } }],
-    providers: {
-      [account]: {
-        adapter: "postgresql",
-        settings: {
-          host: "127.0.0.1",
-          port,
-          publicPort,
-          user,
-          password: { env: "PROVIDER_PASSWORD" },
-          tls: "off",
-          maxConnections: 100,
-          statementTimeoutMs,
-        },
-      },
+    providers: { [account]: "url" in provider ? brokerAccount(provider) : serverAccount(provider) },
+  };
+}
+
+function serverAccount({ port, publicPort, user, statementTimeoutMs = 60_000 }: ProvidersServer): JsonObject {
+  return {
+    adapter: "postgresql",
+    settings: {
+      host: "127.0.0.1",
+      port,
+      publicPort,
+      user,
+      password: { env: "PROVIDER_PASSWORD" },
+      tls: "off",
+      maxConnections: 100,
+      statementTimeoutMs,
+    },
+  };
+}
+
+/** Impatient: a test's downstream is away for a second or two, and its line never holds anything for longer. */
+function brokerAccount({ url, username }: DownstreamBroker): JsonObject {
+  return {
+    adapter: "osb",
+    settings: {
+      url,
+      username,
+      password: { env: "PROVIDER_PASSWORD" },
+      connections: 100,
+      timeoutMs: 20_000,
+      retries: 20,
+      pace: { repeatMs: 100, busyMs: 200, settleMs: 1_000 },
+      breaker: { failures: 20, coolDownMs: 200 },
     },
   };
 }

@@ -56,6 +56,25 @@ export async function operationStates(own: {
   return rows.map(({ state }) => state);
 }
 
+/** "works", or the code of what the server says to these credentials, or to what is asked under them. */
+export async function login(credentials: unknown, statement = "SELECT 1"): Promise<string> {
+  const { uri } = credentials as { readonly uri: string };
+  const client = new pg.Client({ connectionString: uri });
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    await client.query(statement);
+    return "works";
+  } catch (error) {
+    return String((error as { readonly code?: unknown }).code);
+  } finally {
+    await client.end();
+  }
+}
+
+/** What only somebody who may write can say; what it leaves tells a database from one that was made anew. */
+export const keepNote = "CREATE TABLE IF NOT EXISTS notes (text text); INSERT INTO notes VALUES ('kept')";
+
 /** Repeats a question until the broker answers it. */
 export async function untilAnswered(ask: () => Promise<Answer>): Promise<Answer> {
   for (;;) {
