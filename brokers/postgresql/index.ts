@@ -3,6 +3,7 @@ import type { AdapterKind, BindingOrder, Order } from "#adapter";
 import { bind, fetchBinding, unbind } from "./access.ts";
 import { check } from "./check.ts";
 import { deprovision, fetchInstance, provision, update } from "./instance.ts";
+import { inventory } from "./inventory.ts";
 import { connectTo } from "./server.ts";
 import { backendSchema, readAccount, settingsSchema } from "./settings.ts";
 
@@ -22,6 +23,7 @@ const kind: AdapterKind = {
       fetch: (order, tools) =>
         isBinding(order) ? fetchBinding(server, order, tools) : fetchInstance(server, order, tools),
       check: (signal) => check(server, signal),
+      inventory: (signal) => inventory(server, signal),
     };
   },
 };

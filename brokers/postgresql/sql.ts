@@ -17,6 +17,25 @@ export async function findNames(session: Session, names: readonly string[]): Pro
   return new Set(found.rows.map((row: { name: string }) => row.name));
 }
 
+export interface Named {
+  readonly kind: "database" | "role";
+  readonly name: string;
+  /** A database's comment. */
+  readonly note: string | null;
+}
+
+/** All databases and roles whose names begin as ours do. */
+export async function allNames(session: Session): Promise<readonly Named[]> {
+  const found = await session.query(
+    `SELECT 'database' AS kind, datname AS name, shobj_description(oid, 'pg_database') AS note
+       FROM pg_database WHERE starts_with(datname::text, 'lotse_')
+     UNION ALL
+     SELECT 'role', rolname, NULL FROM pg_roles
+       WHERE starts_with(rolname::text, 'lotse_') OR starts_with(rolname::text, 'l_') ORDER BY 1, 2`,
+  );
+  return found.rows;
+}
+
 /** Login roles of the instance, whichever bindings they were made for. */
 export async function loginRoles(session: Session, names: InstanceNames): Promise<string[]> {
   const found = await session.query("SELECT rolname FROM pg_roles WHERE starts_with(rolname::text, $1) ORDER BY 1", [

@@ -37,7 +37,27 @@ export interface Adapter {
    * is the one of what was read last. Absent: its plans are written in catalog files.
    */
   catalog?(etag: string | undefined, signal: AbortSignal): Promise<CatalogRead>;
+  /**
+   * Everything at the provider that carries Lotse's marks, whichever operation left it there: read whole, or thrown.
+   * Changes nothing. Absent: what Lotse knows of is looked at one by one with `fetch`.
+   */
+  inventory?(signal: AbortSignal): Promise<readonly Found[]>;
   close?(): Promise<void>;
+}
+
+/** One thing that an inventory found. */
+export interface Found {
+  readonly thing: "instance" | "binding";
+  /** Lotse's own id of it, read from its name or label. */
+  readonly id: string;
+  /** Of a binding, Lotse's own id of its instance. */
+  readonly instance?: string;
+  /** What a person at the provider looks for, such as `database lotse_…`. */
+  readonly name: string;
+  /** Only what belongs to the thing is left, and no data: the thing itself is not there. */
+  readonly remains?: boolean;
+  /** Token of the operation that made or changed it last, where it can be read. */
+  readonly operation?: string;
 }
 
 export type CatalogRead =

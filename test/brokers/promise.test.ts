@@ -39,6 +39,15 @@ function scriptedSubject(wrong: (scripted: Scripted, right: Adapter) => Partial<
     }),
     fetch: async (order) => (inventory.has(nameOf(order)) ? { metadata: { attributes: { size: 1 } } } : undefined),
     check: async () => undefined,
+    async inventory(signal) {
+      signal.throwIfAborted();
+      return [...inventory].map((name) => {
+        const [instance = "", binding] = name.split("/");
+        return binding === undefined
+          ? { thing: "instance", id: instance, name }
+          : { thing: "binding", id: binding, instance, name };
+      });
+    },
   };
   const adapter = { ...honest, ...wrong(scripted, honest) };
   const passwords = new Map<string, string>();
@@ -79,6 +88,7 @@ function scriptedSubject(wrong: (scripted: Scripted, right: Adapter) => Partial<
           {
             ...wrapped(adapter, unreachable),
             fetch: unreachable,
+            inventory: unreachable,
             check: async () => "Nothing answers at this address; is it right?",
             ...("hopeful" in adapter && adapter),
           },
@@ -219,6 +229,29 @@ const wrongAdapters: readonly [string, RegExp, Parameters<typeof scriptedSubject
       async provision(order, tools) {
         tools.log.info({ parameters: order.instance.parameters.reveal() }, "making");
         return right.provision(order, tools);
+      },
+    }),
+  ],
+  [
+    "lists under a name what it should list under an id",
+    /an inventory lists/,
+    ({ inventory }) => ({
+      inventory: async () => [...inventory].map((name) => ({ thing: "instance", id: `x${name}`, name })),
+    }),
+  ],
+  [
+    "takes an account that does not work for an empty provider",
+    /an inventory lists/,
+    (_, right) => ({ hopeful: true, inventory: right.inventory }) as Partial<Adapter>,
+  ],
+  [
+    "tidies up while it lists",
+    /an inventory lists/,
+    ({ inventory }, right) => ({
+      async inventory(signal) {
+        const found = (await right.inventory?.(signal)) ?? [];
+        for (const { thing, name } of found) if (thing === "binding") inventory.delete(name);
+        return found;
       },
     }),
   ],

@@ -6,6 +6,7 @@ import {
   type Access,
   type Adapter,
   type BindingOrder,
+  type Found,
   type Json,
   type JsonObject,
   type Made,
@@ -571,6 +572,50 @@ promise("fetch tells what is there, and nothing where nothing is", async (subjec
     await broken.close?.();
   }
 });
+
+promise(
+  "an inventory lists what was made under its id, and nothing that was removed",
+  async (subject, adapter, stage) => {
+    const { inventory } = adapter;
+    if (inventory === undefined) return;
+    const { signal } = new AbortController();
+    const list = () => inventory.call(adapter, signal);
+    const about = (found: readonly Found[], { id }: Thing) => found.filter((one) => one.id === id);
+    const before = await list();
+    const thing = stage.instance();
+    const order = stage.order("provision", thing);
+    await stage.done(adapter, order, thing);
+    const binding = adapter.bind === undefined ? undefined : stage.binding(thing);
+    if (binding !== undefined) await stage.run(adapter, "bind", binding);
+    const there = await subject.inventory();
+    const found = await list();
+    const [instance, ...twice] = about(found, thing);
+    assert.equal(instance?.thing, "instance", "the instance is listed under its id");
+    assert.ok(twice.length === 0 && (instance?.name ?? "") !== "", "once, with a name to look for");
+    assert.equal(instance?.remains ?? false, false, "it is whole");
+    if (instance?.operation !== undefined) assert.equal(instance.operation, order.token, "the operation that made it");
+    if (binding !== undefined) {
+      const [access, ...more] = about(found, binding);
+      assert.equal(access?.thing, "binding", "the binding is listed under its id");
+      assert.equal(more.length, 0, "once");
+      assert.ok(access?.instance === undefined || access.instance === thing.id, "with its instance");
+    }
+    assert.deepEqual(await subject.inventory(), there, "an inventory changed something");
+    if (binding !== undefined) await stage.run(adapter, "unbind", binding);
+    if (binding !== undefined) assert.deepEqual(about(await list(), binding), [], "the binding is gone");
+    await stage.run(adapter, "deprovision", thing);
+    assert.deepEqual(await list(), before, "what was removed is not listed");
+    await assert.rejects(ended(subject, "inventory", Promise.resolve(inventory.call(adapter, AbortSignal.abort()))));
+    for (const [fault, broken] of await subject.broken()) {
+      const call = broken.inventory?.(signal) ?? Promise.reject(new Error("cannot list"));
+      await assert.rejects(
+        ended(subject, "inventory", call),
+        `with an account that does not work (${fault}) nobody knows`,
+      );
+      await broken.close?.();
+    }
+  },
+);
 
 promise("an account that does not work makes no outcome at all", async (subject, adapter, stage) => {
   const thing = stage.instance();
