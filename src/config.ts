@@ -32,6 +32,8 @@ export interface Config {
   readonly http: HttpConfig;
   /** How often a provider's own catalog is read, give or take a tenth. */
   readonly catalog: { readonly refreshSeconds: number };
+  /** How often what providers have is compared with what is on record, give or take a tenth. */
+  readonly inventory: { readonly everySeconds: number };
   readonly log: { readonly level: LogLevel };
   /** The first key seals new data, the others still open old data. Empty: Lotse keeps one of its own. */
   readonly keys: readonly SealingKey[];
@@ -86,6 +88,7 @@ interface Written {
   readonly engine: EngineConfig;
   readonly http: Omit<HttpConfig, "tls"> & { readonly tls?: { readonly cert: string; readonly key: unknown } };
   readonly catalog: Config["catalog"];
+  readonly inventory: Config["inventory"];
   readonly log: Config["log"];
   readonly keys: readonly { readonly id: string; readonly secret: unknown }[];
   readonly providers?: { readonly [name: string]: ProviderEntry };
@@ -164,7 +167,7 @@ function readParts(
     problems.push(file.problem(path, message));
   };
   checkTimes(written, report);
-  const { osb, engine, catalog, log } = written;
+  const { osb, engine, catalog, inventory, log } = written;
   const { tls, ...http } = written.http;
   const pair = tls === undefined ? undefined : readTls(tls, source, report);
   const keys = readKeys(written.keys, source, report);
@@ -174,6 +177,7 @@ function readParts(
     osb,
     engine,
     catalog,
+    inventory,
     log,
     keys,
     http: pair === undefined ? http : { ...http, tls: pair },

@@ -26,11 +26,14 @@ import { createLifecycle } from "./lifecycle/lifecycle.ts";
 import { inTurns, openLogOutput, timestamp } from "./log-output.ts";
 import { createMetrics } from "./metrics.ts";
 import { type CatalogResponse, prepareCatalog } from "./osb/catalog-response.ts";
+import { createInventory } from "./providers/inventory.ts";
 import { openConfigured } from "./providers/live-providers.ts";
 import { createRequestLog } from "./request-log.ts";
 import type { Accounts } from "./store/accounts.ts";
+import { createBeliefs } from "./store/beliefs.ts";
 import { holdDataDirectory } from "./store/data-directory.ts";
 import { type OpenStore, openStore } from "./store/open.ts";
+import { createOrphans } from "./store/orphans.ts";
 import { movedPlans } from "./store/plans.ts";
 import { forgetBefore } from "./store/retention.ts";
 import { openSeal, type Seal, type SealingKey } from "./store/seal.ts";
@@ -135,7 +138,8 @@ async function open(
 
   const [key] = keys;
   if (key === undefined) throw new Error("There is no sealing key.");
-  const metrics = createMetrics(() => engine.busy());
+  const orphans = createOrphans(knex, newId);
+  const metrics = createMetrics(() => engine.busy(), orphans.counts);
   const engine = createEngine({
     store,
     adapters,
@@ -169,8 +173,23 @@ async function open(
     patience: { syncMs: config.engine.syncPatienceSeconds * 1000, quickMs: config.engine.quickAnswerSeconds * 1000 },
   });
 
+  const inventory = createInventory({
+    adapters,
+    beliefs: createBeliefs(knex),
+    orphans,
+    store,
+    fetch: engine.fetch,
+    now: clock.now,
+    random: Math.random,
+    everyMs: config.inventory.everySeconds * 1000,
+    log,
+  });
   const secretsOf = (adapter: string) => kinds.get(adapter)?.secrets ?? [];
-  const admin = { ...createAccountParts({ knex }, keys, newId, clock.now), federation: { ...federation, secretsOf } };
+  const admin = {
+    ...createAccountParts({ knex }, keys, newId, clock.now),
+    federation: { ...federation, secretsOf },
+    orphans: { ledger: orphans, inventory },
+  };
   const { accounts } = admin;
   const authenticator = createAuthenticator({
     findAccounts: async (username) =>
@@ -215,6 +234,8 @@ async function open(
   closing.push(watch(() => forget(knex, config.osb.operationRetentionDays, clock.now(), log), hourMs, log));
   closing.push(watch(keeper.follow, 1000, log));
   closing.push(watch(reader.readDue, 1000, log));
+  closing.push(watch(inventory.runDue, 5000, log));
+  closing.push(async () => inventory.close());
   log.info({ url, offerings: catalog().offerings.length, database: config.database.kind }, "ready");
   // Before anything is printed for people, so that the two do not mix.
   await new Promise<void>((flushed) => log.flush(() => flushed()));

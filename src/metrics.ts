@@ -9,7 +9,12 @@ export interface Metrics {
   readonly contentType: string;
 }
 
-export function createMetrics(busy: () => number): Metrics {
+/** Open findings of the orphan ledger. */
+export type CountOrphans = () => Promise<
+  readonly { readonly provider: string; readonly kind: string; readonly count: number }[]
+>;
+
+export function createMetrics(busy: () => number, orphans: CountOrphans = async () => []): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const requests = new Histogram({
@@ -38,6 +43,18 @@ export function createMetrics(busy: () => number): Metrics {
     registers: [registry],
     collect() {
       this.set(busy());
+    },
+  });
+  new Gauge({
+    name: "lotse_orphans",
+    help: "Differences between what is on record and what providers have, that nobody has dealt with.",
+    labelNames: ["provider", "kind"],
+    registers: [registry],
+    async collect() {
+      // The database being away is no reason to tell nothing at all.
+      const counts = await orphans().catch(() => []);
+      this.reset();
+      for (const { count, ...labels } of counts) this.set(labels, count);
     },
   });
   return {

@@ -2,12 +2,14 @@
 import type { FastifyRequest } from "fastify";
 import type { Millis } from "../core/model.ts";
 import type { CatalogKeeper } from "../providers/catalog-keeper.ts";
+import type { Inventory } from "../providers/inventory.ts";
 import type { Onboarding } from "../providers/onboarding.ts";
 import { type Accounts, createAccounts } from "../store/accounts.ts";
 import { type AuditReport, verifyAudit } from "../store/audit.ts";
 import type { Curation } from "../store/curation.ts";
 import { createLists, type Lists } from "../store/lists.ts";
 import type { OpenStore } from "../store/open.ts";
+import type { Orphans } from "../store/orphans.ts";
 import type { Providers } from "../store/providers.ts";
 import type { SealingKey } from "../store/seal.ts";
 import { createTokens, type Tokens } from "../store/tokens.ts";
@@ -28,6 +30,13 @@ export interface AccountParts {
 
 export interface AdminParts extends AccountParts {
   readonly federation: FederationParts;
+  readonly orphans: OrphanParts;
+}
+
+/** What providers have and Lotse does not know of, and the other way round. */
+export interface OrphanParts {
+  readonly ledger: Orphans;
+  readonly inventory: Pick<Inventory, "run" | "runDue">;
 }
 
 /** Providers, their catalogs, and what people decide about them. */

@@ -93,6 +93,7 @@ export const configSchema: JsonSchema = closed({
   engine,
   http,
   catalog: section({ refreshSeconds: whole(5, day, 300) }),
+  inventory: section({ everySeconds: whole(60, 30 * day, 3600) }),
   log: section({ level: choice(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "info") }),
   keys: {
     type: "array",

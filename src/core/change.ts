@@ -16,6 +16,7 @@ export type InstancePatch = Patch<
   | "labels"
   | "attributes"
   | "usable"
+  | "adopted"
   | "state"
   | "operation"
 >;

@@ -85,6 +85,8 @@ export interface Instance {
   readonly labels: JsonObject;
   readonly attributes: JsonObject;
   readonly usable: boolean;
+  /** It existed before Lotse. `unproven`: no operation has succeeded on it yet, so nothing is undone by itself. */
+  readonly adopted?: "unproven" | "proven";
   readonly state: InstanceState;
   /** Token of the operation that holds the instance. */
   readonly operation?: string;

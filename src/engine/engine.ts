@@ -1,5 +1,5 @@
 /** Carries out all operations, quick or slow, here or taken over from a process that died. */
-import type { Instance, Lease, Operation } from "../core/model.ts";
+import type { Binding, Instance, Lease, Operation } from "../core/model.ts";
 import type { Rows } from "../core/patched.ts";
 import { createFetch, type Seen } from "./fetch.ts";
 import { defaultEngineSettings, type EngineParts } from "./parts.ts";
@@ -19,8 +19,8 @@ export interface Engine {
   begin(rows: Rows): Promise<Rows | undefined>;
   /** Resolves with the operation once it is finished, whoever finishes it; undefined when `ms` have passed. */
   finished(token: string, ms: number): Promise<Operation | undefined>;
-  /** What the instance's provider says is there now; waits for it only briefly, and changes nothing. */
-  fetch(instance: Instance): Promise<Seen>;
+  /** What the provider says is there now of an instance or one of its bindings; waits only briefly, changes nothing. */
+  fetch(instance: Instance, binding?: Binding): Promise<Seen>;
   /** Ends the running step of an operation that was cancelled. */
   cancel(token: string): void;
   /** Looks for due work now, not only at the next regular look. */

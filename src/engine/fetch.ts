@@ -1,6 +1,6 @@
 /** Asks a provider what is really there, for somebody who waits: briefly, and never at the cost of the operations. */
 import type { Made } from "../core/adapter.ts";
-import type { Instance } from "../core/model.ts";
+import type { Binding, Instance } from "../core/model.ts";
 import { makeFetchOrder } from "./make-order.ts";
 import type { EngineParts } from "./parts.ts";
 import { toolsFor } from "./run.ts";
@@ -17,7 +17,7 @@ const unknown: Seen = { state: "unknown" };
 const mostAtOnce = 2;
 const defaultFetchMs = 2_000;
 
-export function createFetch(parts: EngineParts): (instance: Instance) => Promise<Seen> {
+export function createFetch(parts: EngineParts): (instance: Instance, binding?: Binding) => Promise<Seen> {
   const underWay = new Map<string, number>();
 
   /** A call that does not listen to its signal keeps its place until it ends, so that it cannot be joined by ever more. */
@@ -30,15 +30,20 @@ export function createFetch(parts: EngineParts): (instance: Instance) => Promise
     }
   }
 
-  return async (instance) => {
+  return async (instance, binding) => {
     const plan = parts.planOf(instance.planId);
     const adapter = plan === undefined ? undefined : parts.adapters.get(plan.provider);
     if (plan === undefined || adapter?.fetch === undefined) return unknown;
     if ((underWay.get(plan.provider) ?? 0) >= mostAtOnce) return unknown;
-    const about = { provider: plan.provider, instance: instance.instanceId };
+    const about = {
+      provider: plan.provider,
+      instance: instance.instanceId,
+      ...(binding !== undefined && { binding: binding.bindingId }),
+    };
     const { clock, log } = parts;
+    const subject = { instance, ...(binding !== undefined && { binding }) };
     const fetchMs = parts.settings.fetchMs ?? defaultFetchMs;
-    const order = makeFetchOrder(instance, plan, parts.newId(), new Date(clock.now() + fetchMs));
+    const order = makeFetchOrder(subject, plan, parts.newId(), new Date(clock.now() + fetchMs));
     const controller = new AbortController();
     const tools = toolsFor(parts, { token: order.token, provider: plan.provider }, controller.signal);
     let stopTimer = () => {};

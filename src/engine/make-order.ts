@@ -54,10 +54,15 @@ export function makeOrder(parts: OrderParts): Order | UpdateOrder | BindingOrder
 }
 
 /** An order to look and nothing more: no operation stands behind it, so nothing carries its token. */
-export function makeFetchOrder(instance: Instance, plan: Plan, token: string, deadline: Date): Order {
+export function makeFetchOrder(
+  { instance, binding }: { readonly instance: Instance; readonly binding?: Binding },
+  plan: Plan,
+  token: string,
+  deadline: Date,
+): Order | BindingOrder {
   const { maintenanceVersion } = instance;
-  return {
-    verb: "provision",
+  const order: Order = {
+    verb: binding === undefined ? "provision" : "bind",
     token,
     attempt: 1,
     repeated: false,
@@ -65,6 +70,7 @@ export function makeFetchOrder(instance: Instance, plan: Plan, token: string, de
     plan: { id: plan.id, backend: plan.backend, ...(maintenanceVersion !== undefined && { maintenanceVersion }) },
     instance: instancePart(instance),
   };
+  return binding === undefined ? order : { ...order, binding: bindingPart(binding) };
 }
 
 function instancePart(instance: Instance): Order["instance"] {

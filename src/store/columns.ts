@@ -40,6 +40,7 @@ export const instances = table<Instance>("instances", "uid", {
   labels: "json",
   attributes: "json",
   usable: "boolean",
+  adopted: "text",
   state: "text",
   operation: "text",
   version: "number",

@@ -22,8 +22,11 @@ import { createLifecycle } from "../../src/lifecycle/lifecycle.ts";
 import { newIds } from "../../src/main.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { prepareCatalog } from "../../src/osb/catalog-response.ts";
+import { createInventory } from "../../src/providers/inventory.ts";
 import { createRequestLog } from "../../src/request-log.ts";
+import { createBeliefs } from "../../src/store/beliefs.ts";
 import { type OpenStore, openStore } from "../../src/store/open.ts";
+import { createOrphans } from "../../src/store/orphans.ts";
 import { openSeal } from "../../src/store/seal.ts";
 
 export const offeringId = "10000000-0000-4000-8000-000000000001";
@@ -101,6 +104,7 @@ export interface Wanted {
   readonly fetchMs?: number;
   /** Platforms authenticate by their bare name if absent. */
   readonly authenticate?: AppParts["authenticate"];
+  readonly looksPerTurn?: number;
 }
 
 const keys = [{ id: "test", key: Buffer.alloc(32, 7) }];
@@ -152,9 +156,23 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     switches,
     patience: wanted.patience ?? { syncMs: 5000, quickMs: 2000 },
   });
+  const ledger = createOrphans(open.knex, newId);
+  const inventory = createInventory({
+    adapters,
+    beliefs: createBeliefs(open.knex),
+    orphans: ledger,
+    store: open.store,
+    fetch: engine.fetch,
+    now: systemClock.now,
+    random: () => 0.5,
+    everyMs: 3_600_000,
+    ...(wanted.looksPerTurn !== undefined && { looksPerTurn: wanted.looksPerTurn }),
+    log,
+  });
   const admin = {
     ...createAccountParts(open, keys, newId, systemClock.now),
     federation: await federationFor(t, open, newId),
+    orphans: { ledger, inventory },
   };
   const app = await buildApp({
     lifecycle,
@@ -163,7 +181,7 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     authenticate: wanted.authenticate ?? ((header) => (header ? { id: header, name: header } : "unauthenticated")),
     admin,
     ping: () => open.store.ping(),
-    metrics: createMetrics(() => engine.busy()),
+    metrics: createMetrics(() => engine.busy(), ledger.counts),
     log,
     logRequest: createRequestLog({ write: (line) => logged.push(line) }),
     bodyLimitBytes: 1024 * 1024,
@@ -174,6 +192,7 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
   const stop = async () => {
     if (stopped) return;
     stopped = true;
+    inventory.close();
     await app.close();
     await engine.stop();
     await open.store.close();
