@@ -26,10 +26,12 @@ import { createLifecycle } from "./lifecycle/lifecycle.ts";
 import { inTurns, openLogOutput, timestamp } from "./log-output.ts";
 import { createMetrics } from "./metrics.ts";
 import { type CatalogResponse, prepareCatalog } from "./osb/catalog-response.ts";
+import { createAdopting } from "./providers/adoption.ts";
 import { createInventory } from "./providers/inventory.ts";
 import { openConfigured } from "./providers/live-providers.ts";
 import { createRequestLog } from "./request-log.ts";
 import type { Accounts } from "./store/accounts.ts";
+import { createAdoptions } from "./store/adoptions.ts";
 import { createBeliefs } from "./store/beliefs.ts";
 import { holdDataDirectory } from "./store/data-directory.ts";
 import { type OpenStore, openStore } from "./store/open.ts";
@@ -173,9 +175,10 @@ async function open(
     patience: { syncMs: config.engine.syncPatienceSeconds * 1000, quickMs: config.engine.quickAnswerSeconds * 1000 },
   });
 
+  const beliefs = createBeliefs(knex);
   const inventory = createInventory({
     adapters,
-    beliefs: createBeliefs(knex),
+    beliefs,
     orphans,
     store,
     fetch: engine.fetch,
@@ -185,12 +188,24 @@ async function open(
     log,
   });
   const secretsOf = (adapter: string) => kinds.get(adapter)?.secrets ?? [];
+  const accountParts = createAccountParts({ knex }, keys, newId, clock.now);
+  const { accounts } = accountParts;
+  const adopting = createAdopting({
+    store,
+    adoptions: createAdoptions(knex),
+    beliefs,
+    adapters,
+    catalog,
+    platformNamed: accounts.byName,
+    now: clock.now,
+    newId,
+    log,
+  });
   const admin = {
-    ...createAccountParts({ knex }, keys, newId, clock.now),
+    ...accountParts,
     federation: { ...federation, secretsOf },
-    orphans: { ledger: orphans, inventory },
+    orphans: { ledger: orphans, inventory, adopting },
   };
-  const { accounts } = admin;
   const authenticator = createAuthenticator({
     findAccounts: async (username) =>
       (await accounts.byUsername(username)).map(({ id, name, username: own, state, passwords }) => ({

@@ -212,7 +212,7 @@ export function createCarrier(account: Account, downstream: Downstream): Carrier
 }
 
 /** An address where nothing is says 404 to everything; believing it would mean to forget what is there. */
-async function answersAsBroker(downstream: Downstream, signal: AbortSignal): Promise<boolean> {
+export async function answersAsBroker(downstream: Downstream, signal: AbortSignal): Promise<boolean> {
   const { status, body } = await downstream.ask({ method: "GET", path: ["v2", "catalog"] }, signal);
   return status === 200 && Array.isArray(body?.services);
 }

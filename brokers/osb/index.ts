@@ -1,9 +1,11 @@
 /** Any OSB broker as a provider: Lotse is its platform. */
 import type { AdapterKind } from "#adapter";
+import { adopt } from "./adopt.ts";
 import { createCarrier } from "./carry.ts";
 import { readCatalog } from "./catalog.ts";
 import { check } from "./check.ts";
 import { connectTo } from "./client.ts";
+import { downstreamId } from "./ids.ts";
 import { backendSchema, readAccount, secrets, settingsSchema } from "./settings.ts";
 
 const kind: AdapterKind = {
@@ -25,6 +27,8 @@ const kind: AdapterKind = {
       fetch: (order, tools) => carrier.fetch(order, tools),
       check: (signal) => check(account, downstream, signal),
       catalog: (etag, signal) => readCatalog(downstream, etag, signal),
+      adopt: (order, reference, tools) => adopt(account, downstream, order, reference, tools),
+      referenceOf: downstreamId,
       close: () => downstream.close(),
     };
   },

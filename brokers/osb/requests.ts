@@ -1,7 +1,7 @@
 /** What Lotse, as a platform, says to the downstream: each verb as one question. */
 import type { BindingOrder, Json, JsonObject, Order, UpdateOrder } from "#adapter";
 import type { Question } from "./client.ts";
-import { downstreamId } from "./ids.ts";
+import { idOf } from "./ids.ts";
 import { type Account, type Backend, readBackend } from "./settings.ts";
 
 export type AnyOrder = Order | UpdateOrder | BindingOrder;
@@ -11,8 +11,8 @@ const isUpdate = (order: AnyOrder): order is UpdateOrder => "before" in order;
 
 /** Path of the thing the order is about. */
 export function pathOf(order: AnyOrder): string[] {
-  const instance = ["v2", "service_instances", downstreamId(order.instance.id)];
-  return isBinding(order) ? [...instance, "service_bindings", downstreamId(order.binding.id)] : instance;
+  const instance = ["v2", "service_instances", idOf(order.instance.id, order.instance.facts)];
+  return isBinding(order) ? [...instance, "service_bindings", idOf(order.binding.id, order.binding.facts)] : instance;
 }
 
 /** The request that carries the order out. */
@@ -109,7 +109,7 @@ function updateBody(order: AnyOrder, backend: Backend, account: Account): JsonOb
 
 function bindBody(order: AnyOrder, backend: Backend, account: Account): JsonObject {
   if (!isBinding(order)) throw new Error("A bind needs a binding.");
-  const { appGuid, bindResource, parameters, predecessorId } = order.binding;
+  const { appGuid, bindResource, parameters, predecessorId, predecessorFacts } = order.binding;
   const resource = appGuid === undefined ? bindResource : { ...bindResource, app_guid: appGuid };
   return {
     ...hints(backend),
@@ -117,7 +117,7 @@ function bindBody(order: AnyOrder, backend: Backend, account: Account): JsonObje
     ...filled("bind_resource", resource),
     ...filled("parameters", parameters.reveal()),
     ...(predecessorId !== undefined &&
-      backend.bindingRotatable && { predecessor_binding_id: downstreamId(predecessorId) }),
+      backend.bindingRotatable && { predecessor_binding_id: idOf(predecessorId, predecessorFacts) }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** What the routes of the management API are made of. */
 import type { FastifyRequest } from "fastify";
 import type { Millis } from "../core/model.ts";
+import type { Adopting } from "../providers/adoption.ts";
 import type { CatalogKeeper } from "../providers/catalog-keeper.ts";
 import type { Inventory } from "../providers/inventory.ts";
 import type { Onboarding } from "../providers/onboarding.ts";
@@ -37,6 +38,7 @@ export interface AdminParts extends AccountParts {
 export interface OrphanParts {
   readonly ledger: Orphans;
   readonly inventory: Pick<Inventory, "run" | "runDue">;
+  readonly adopting: Adopting;
 }
 
 /** Providers, their catalogs, and what people decide about them. */

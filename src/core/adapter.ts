@@ -42,8 +42,25 @@ export interface Adapter {
    * Changes nothing. Absent: what Lotse knows of is looked at one by one with `fetch`.
    */
   inventory?(signal: AbortSignal): Promise<readonly Found[]>;
+  /**
+   * Looks at a thing that existed before Lotse; `reference` is what the provider calls it, `made.facts` what every later
+   * order finds it by. The order's verb says which thing is meant, as in `fetch`. Changes nothing. Absent: nothing can be
+   * adopted here.
+   */
+  adopt?(order: Order | BindingOrder, reference: string, tools: Tools): Promise<Adoptable>;
+  /** What the provider calls the thing this adapter makes under Lotse's id, so that it is never adopted as well. */
+  referenceOf?(id: string): string;
   close?(): Promise<void>;
 }
+
+export type Adoptable =
+  /** `parameters`: as the provider has them, where it tells. */
+  | { readonly state: "there"; readonly made: Made; readonly parameters?: JsonObject }
+  /** The provider does not let it be looked at, so whoever adopts it has to know that it is there. */
+  | { readonly state: "unseen"; readonly made: Made }
+  | { readonly state: "gone" }
+  /** It is something else than the order's plan says; the reason is shown to whoever adopts it. */
+  | { readonly state: "unfit"; readonly reason: string };
 
 /** One thing that an inventory found. */
 export interface Found {
@@ -171,6 +188,8 @@ export interface BindingOrder extends Order {
     readonly appGuid?: string;
     /** `binding.id` of the predecessor: this is a rotation. */
     readonly predecessorId?: string;
+    /** What is remembered of the predecessor, as `facts`. */
+    readonly predecessorFacts?: Secret<Json>;
   };
 }
 

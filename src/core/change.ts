@@ -73,7 +73,21 @@ export type Change =
       };
       readonly set: OperationPatch;
     }
-  | { readonly insert: "audit"; readonly row: AuditEntry };
+  | { readonly insert: "audit"; readonly row: AuditEntry }
+  | { readonly insert: "adoption"; readonly row: Adoption };
+
+/** Which thing at a provider an adopted instance or binding is. */
+export interface Adoption {
+  readonly uid: string;
+  readonly provider: string;
+  readonly thing: "instance" | "binding";
+  /** What the provider calls it; of a binding, together with its instance. */
+  readonly reference: string;
+  /** 1 for the first adoption of the thing, then counted up; unique, so that of two at once one wins. */
+  readonly incarnation: number;
+  readonly adoptedAt: Millis;
+  readonly adoptedBy: string;
+}
 
 /** One line of the audit trail, written in the same transaction as what it tells. Never holds a secret. */
 export interface AuditEntry {

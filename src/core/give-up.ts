@@ -7,7 +7,8 @@ export const patienceText = "The provider did not finish in time. What was begun
 
 /**
  * A create or update is cancelled and undone by our own clean-up, since its request is about to be answered 500.
- * A removal goes on: it cannot be taken back, and a repeated DELETE will find it under way or done. Then: no changes.
+ * A removal goes on: it cannot be taken back, and a repeated DELETE will find it under way or done. So does the first
+ * update of an adopted instance, which is never undone by itself. Then: no changes.
  */
 export function decideGiveUp(
   operation: Operation,

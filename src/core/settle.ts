@@ -176,11 +176,17 @@ function fulfilled(operation: Operation, subject: Subject, made: Made | undefine
     case "deprovision":
       return instance.state === "deleted" ? [] : [instanceChange(subject, removed(operation), moment)];
     case "bind":
-      return binding === undefined ? [] : [bindingChange(binding, boundBy(made), moment)];
+      if (binding === undefined) return [];
+      return [bindingChange(binding, boundBy(made), moment), ...provenBy(subject, moment)];
     case "unbind":
       if (binding === undefined || binding.state === "deleted") return [];
       return [bindingChange(binding, unbound(operation), moment)];
   }
+}
+
+/** The first success on an adopted instance shows that what is on record leads to it. */
+function provenBy(subject: Subject, moment: SettleMoment): Change[] {
+  return subject.instance.adopted === "unproven" ? [instanceChange(subject, { adopted: "proven" }, moment)] : [];
 }
 
 /** A revert reaches what the row holds already; a requested update reaches its target. */
@@ -190,6 +196,7 @@ function reached(operation: Operation, instance: Instance): InstancePatch {
   return {
     state: "ready",
     usable: true,
+    ...(instance.adopted === "unproven" && { adopted: "proven" as const }),
     planId: target.planId,
     parameters: target.parameters,
     context: target.context,
@@ -292,7 +299,10 @@ function unfulfilled(
   }
 }
 
-/** What Lotse does on its own after a failure that may have left something behind. */
+/**
+ * What Lotse does on its own after a failure that may have left something behind. Of an adopted instance nobody has shown
+ * yet that what is on record is how it was, so nothing is "reverted" to that: people are told instead (see orphans.ts).
+ */
 export function cleanupAfter(
   operation: Operation,
   instance: Instance,
@@ -306,7 +316,7 @@ export function cleanupAfter(
     unbind: undefined,
   } as const;
   const kind = kinds[operation.kind];
-  if (kind === undefined) return undefined;
+  if (kind === undefined || (kind === "update" && instance.adopted === "unproven")) return undefined;
   const {
     lease: _lease,
     handle: _handle,

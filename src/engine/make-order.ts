@@ -10,13 +10,15 @@ export interface OrderParts {
   /** The instance's own plan. */
   readonly before: Plan;
   readonly binding?: Binding;
+  /** Of a rotation, if it is still on record. */
+  readonly predecessor?: Binding;
   readonly interrupted?: Operation;
   /** Differs from the operation's kind when a deprovision removes a binding first. */
   readonly verb: Verb;
 }
 
 export function makeOrder(parts: OrderParts): Order | UpdateOrder | BindingOrder {
-  const { operation, instance, binding, interrupted, plan, before, verb } = parts;
+  const { operation, instance, binding, predecessor, interrupted, plan, before, verb } = parts;
   const target = verb === "update" ? operation.target : undefined;
   const maintenanceVersion = target?.maintenanceVersion ?? instance.maintenanceVersion;
   const order: Order = {
@@ -50,7 +52,7 @@ export function makeOrder(parts: OrderParts): Order | UpdateOrder | BindingOrder
     const was = { planId: before.id, backend: before.backend, parameters };
     return { ...order, before: { ...was, ...(version !== undefined && { maintenanceVersion: version }) } };
   }
-  return binding === undefined ? order : { ...order, binding: bindingPart(binding) };
+  return binding === undefined ? order : { ...order, binding: bindingPart(binding, predecessor) };
 }
 
 /** An order to look and nothing more: no operation stands behind it, so nothing carries its token. */
@@ -85,7 +87,7 @@ function instancePart(instance: Instance): Order["instance"] {
   };
 }
 
-function bindingPart(binding: Binding): BindingOrder["binding"] {
+function bindingPart(binding: Binding, predecessor?: Binding): BindingOrder["binding"] {
   return {
     id: binding.uid,
     platformBindingId: binding.bindingId,
@@ -94,5 +96,6 @@ function bindingPart(binding: Binding): BindingOrder["binding"] {
     facts: binding.facts,
     ...(binding.appGuid !== undefined && { appGuid: binding.appGuid }),
     ...(binding.predecessorUid !== undefined && { predecessorId: binding.predecessorUid }),
+    ...(predecessor !== undefined && { predecessorFacts: predecessor.facts }),
   };
 }

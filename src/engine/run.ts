@@ -88,6 +88,8 @@ async function call(parts: EngineParts, world: World, signal: AbortSignal): Prom
   const [first] = world.cascade;
   const verb: Verb = first === undefined ? operation.kind : "unbind";
   const binding = first ?? world.binding;
+  const rotated = verb === "bind" ? binding?.predecessorUid : undefined;
+  const predecessor = rotated === undefined ? undefined : await parts.store.readBindingByUid(rotated);
   const order = makeOrder({
     operation,
     instance,
@@ -95,6 +97,7 @@ async function call(parts: EngineParts, world: World, signal: AbortSignal): Prom
     before,
     verb,
     ...(binding !== undefined && { binding }),
+    ...(predecessor !== undefined && { predecessor }),
     ...(world.interrupted !== undefined && { interrupted: world.interrupted }),
   });
   const { token, provider } = operation;

@@ -117,13 +117,15 @@ async function giveUp(parts: LifecycleParts, begun: Operation): Promise<Reply> {
     if (!(await parts.store.apply(changes))) continue;
     if (changes.length > 0) parts.engine.cancel(operation.token);
     parts.engine.wake();
-    const removal = operation.kind === "deprovision" || operation.kind === "unbind";
-    return { refusal: refuse(500, "TimedOut", removal ? goingOnText : patienceText, hintsOf(operation)) };
+    const goesOn = operation.kind === "update" ? changeGoesOnText : goingOnText;
+    return { refusal: refuse(500, "TimedOut", changes.length === 0 ? goesOn : patienceText, hintsOf(operation)) };
   }
   return { refusal: refuse(500, "TimedOut") };
 }
 
 const goingOnText = "The provider did not finish in time. The removal goes on; ask again to see whether it is done.";
+const changeGoesOnText =
+  "The provider did not finish in time. The change goes on; ask again to see whether it is done.";
 
 function hintsOf(operation: Operation): { usable?: boolean; repeatable?: boolean } {
   if (operation.kind === "update") return { usable: true, repeatable: true };

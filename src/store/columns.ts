@@ -1,5 +1,5 @@
 /** How nouns become rows and back: one table of columns per noun, read by everything that writes or reads SQL. */
-import type { AuditEntry } from "../core/change.ts";
+import type { Adoption, AuditEntry } from "../core/change.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import type { Binding, Instance, Operation, UpdateTarget } from "../core/model.ts";
 import { Secret } from "../core/secret.ts";
@@ -115,6 +115,16 @@ export const audit = table<AuditEntry>("audit", "action", {
   bindingId: "text",
   operation: "text",
   details: "json",
+});
+
+export const adoptions = table<Adoption>("adoptions", "uid", {
+  uid: "text",
+  provider: "text",
+  thing: "text",
+  reference: "text",
+  incarnation: "number",
+  adoptedAt: "number",
+  adoptedBy: "text",
 });
 
 const columnNames = new Map<string, string>();

@@ -1,6 +1,7 @@
 /** Turns a change into SQL text and values. Texts depend only on which fields a change has, so they are built once. */
 import type { Change } from "../core/change.ts";
 import {
+  adoptions,
   audit,
   bindings,
   columnOf,
@@ -100,6 +101,8 @@ export function createStatements(seal: Seal, placeholder: Placeholder): (change:
           return insert(operations, change.row);
         case "audit":
           return insert(audit, change.row);
+        case "adoption":
+          return insert(adoptions, change.row);
       }
     }
     switch (change.update) {

@@ -22,8 +22,10 @@ import { createLifecycle } from "../../src/lifecycle/lifecycle.ts";
 import { newIds } from "../../src/main.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { prepareCatalog } from "../../src/osb/catalog-response.ts";
+import { createAdopting } from "../../src/providers/adoption.ts";
 import { createInventory } from "../../src/providers/inventory.ts";
 import { createRequestLog } from "../../src/request-log.ts";
+import { createAdoptions } from "../../src/store/adoptions.ts";
 import { createBeliefs } from "../../src/store/beliefs.ts";
 import { type OpenStore, openStore } from "../../src/store/open.ts";
 import { createOrphans } from "../../src/store/orphans.ts";
@@ -157,9 +159,21 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     patience: wanted.patience ?? { syncMs: 5000, quickMs: 2000 },
   });
   const ledger = createOrphans(open.knex, newId);
+  const beliefs = createBeliefs(open.knex);
+  const adopting = createAdopting({
+    store: open.store,
+    adoptions: createAdoptions(open.knex),
+    beliefs,
+    adapters,
+    catalog: () => catalog,
+    platformNamed: async (name) => (name === "a" || name === "b" ? { id: name, name } : undefined),
+    now: systemClock.now,
+    newId,
+    log,
+  });
   const inventory = createInventory({
     adapters,
-    beliefs: createBeliefs(open.knex),
+    beliefs,
     orphans: ledger,
     store: open.store,
     fetch: engine.fetch,
@@ -172,7 +186,7 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
   const admin = {
     ...createAccountParts(open, keys, newId, systemClock.now),
     federation: await federationFor(t, open, newId),
-    orphans: { ledger, inventory },
+    orphans: { ledger, inventory, adopting },
   };
   const app = await buildApp({
     lifecycle,
