@@ -40,6 +40,7 @@ import { movedPlans } from "./store/plans.ts";
 import { forgetBefore } from "./store/retention.ts";
 import { openSeal, type Seal, type SealingKey } from "./store/seal.ts";
 import type { Store } from "./store/store.ts";
+import { tryConformance } from "./try-conformance.ts";
 
 export interface Broker {
   readonly url: string;
@@ -127,7 +128,7 @@ async function open(
       await prepared.ready;
       catalogResponse = prepared;
     },
-    tryConformance: async () => undefined,
+    tryConformance,
     now: clock.now,
     random: Math.random,
     newId,

@@ -150,9 +150,11 @@ async function act(api: Api, action: string, name: string, word: string | undefi
 const show = (body: JsonObject): void => console.log(JSON.stringify(body, undefined, 2));
 
 function checked({ name, state, check }: JsonObject): void {
-  const { ok, problems, failedMusts, report } = (check ?? {}) as JsonObject;
+  const { ok, problems, failedMusts, report, untried } = (check ?? {}) as JsonObject;
   for (const problem of (problems ?? []) as readonly string[]) console.error(problem);
-  const conformance = failedMusts === undefined ? "" : `, ${failedMusts} rules it must keep broken (report ${report})`;
+  const tried =
+    failedMusts === undefined ? "" : `; rules of OSB it must keep and breaks: ${failedMusts} (report ${report})`;
+  const conformance = untried === undefined ? tried : `; not tried with the conformance kit: ${untried}`;
   console.log(`${name}: ${ok === true ? "can be used" : "cannot be used"}${conformance}, ${state}`);
   if (ok !== true) throw new Refusal("the check found something wrong.");
 }

@@ -76,9 +76,11 @@ export interface CheckResult {
   readonly ok: boolean;
   /** What is wrong and what to do, a sentence each. */
   readonly problems: readonly string[];
-  /** Rules of OSB it must keep and does not, by the conformance kit's count; absent: it was not tried. */
+  /** Rules of OSB it must keep and does not, by the conformance kit's count. */
   readonly failedMusts?: number;
   readonly report?: string;
+  /** Why the kit did not try it. */
+  readonly untried?: string;
 }
 
 /** What the periodic reading of its catalog came to. */
@@ -180,11 +182,13 @@ function decidePublish(
   if (details.editors.includes(by) || details.submittedBy === by)
     return refused("FourEyes", "Whoever registered, changed or submitted it does not publish it. Ask somebody else.");
   if (!hasSnapshot) return refused("NoCatalog", "Its catalog was not read yet. Run the check first.");
-  const failed = details.check?.failedMusts ?? 0;
-  if (failed > 0 && override === undefined)
+  const { failedMusts, untried } = details.check ?? {};
+  if (failedMusts !== 0 && override === undefined)
     return refused(
       "NotConformant",
-      `It breaks ${failed} rules that a broker must keep. Read the report; to publish it all the same, give the reason as override.`,
+      failedMusts === undefined
+        ? `Nobody knows whether it keeps the rules of OSB${untried === undefined ? "" : ` (${untried})`}. To publish it all the same, give the reason as override.`
+        : `It breaks ${failedMusts} rules that a broker must keep. Read the report; to publish it all the same, give the reason as override.`,
     );
   const { override: _, reason: __, ...rest } = details;
   return {

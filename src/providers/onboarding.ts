@@ -103,16 +103,16 @@ export interface OnboardingParts {
   readonly keeper: CatalogKeeper;
   readonly reader: CatalogReader;
   readonly livingInstancesOf: (provider: string) => Promise<number>;
-  /** Tries the provider with the conformance kit; undefined where its kind knows none. */
-  readonly tryConformance: (provider: Provider, plan: TestPlan) => Promise<ConformanceResult | undefined>;
+  /** Tries the provider with the conformance kit: with its test plan, or by looking alone. */
+  readonly tryConformance: (provider: Provider) => Promise<ConformanceResult>;
   readonly now: () => Millis;
   readonly newId: () => string;
 }
 
-export interface ConformanceResult {
-  readonly failedMusts: number;
-  readonly report: Json;
-}
+export type ConformanceResult =
+  | { readonly failedMusts: number; readonly report: Json }
+  /** Why it could not be tried. */
+  | { readonly untried: string };
 
 const obstacle = (code: Obstacle["code"], detail: string): { readonly obstacle: Obstacle } => ({
   obstacle: { code, detail },
@@ -184,21 +184,14 @@ export function createOnboarding(parts: OnboardingParts): Onboarding {
     if (wrong !== undefined) problems.push(wrong);
     if (adapter?.catalog !== undefined && wrong === undefined)
       await parts.reader.read(provider, adapter).catch((error: Error) => problems.push(error.message));
-    const { testPlan } = provider.details;
-    const tried =
-      problems.length === 0 && testPlan !== undefined ? await parts.tryConformance(provider, testPlan) : undefined;
-    const at = now();
-    const result = { at, by: by.name, ok: problems.length === 0, problems };
-    if (tried === undefined) return result;
-    const report: ProviderReport = {
-      id: parts.newId(),
-      provider: provider.name,
-      at,
-      madeBy: by.name,
-      content: tried.report,
-    };
+    const result = { at: now(), by: by.name, ok: problems.length === 0, problems };
+    if (!result.ok || provider.origin === "configuration") return result;
+    const tried = await parts.tryConformance(provider);
+    if ("untried" in tried) return { ...result, untried: tried.untried };
+    const { failedMusts, report: content } = tried;
+    const report: ProviderReport = { id: parts.newId(), provider: provider.name, at: now(), madeBy: by.name, content };
     await providers.keepReport(report);
-    return { ...result, failedMusts: tried.failedMusts, report: report.id };
+    return { ...result, failedMusts, report: report.id };
   }
 
   async function publishSnapshot(name: string, version: number, id: string, by: Actor): Promise<Result<Snapshot>> {

@@ -57,7 +57,14 @@ story(
       "what is reviewed does not change under the reviewer's eyes",
     );
     t.match(await dora.ask("POST", "/providers/land/suspend", { reason: "x" }, version(submitted)), { status: 403 });
-    const published = await bert.ask("POST", "/providers/land/publish", undefined, version(submitted));
+    const broken = await bert.ask("POST", "/providers/land/publish", undefined, version(submitted));
+    t.match(broken, { status: 409, body: { code: "NotConformant", detail: /rules that a broker must keep/ } });
+    const { report } = checked.body.check as { readonly report: string };
+    const read = await dora.ask("GET", `/providers/land/reports/${report}`);
+    t.match(read.body, { content: { format: "lotse-conformance/1", readOnly: true } }, "nothing was ordered");
+    t.equal((await eva.ask("GET", `/providers/land/reports/${report}`)).status, 404);
+    const override = { override: "A broker for tests." };
+    const published = await bert.ask("POST", "/providers/land/publish", override, version(submitted));
     t.match(published, { status: 200, body: { state: "published", publishedBy: "bert", editors: [] } });
 
     t.match(await anna.ask("PUT", "/providers/land/overlay", overlay, { "if-none-match": "*" }), {

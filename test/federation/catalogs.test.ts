@@ -328,8 +328,16 @@ story(
     await onboarding.check("land", anna);
     await onboarding.submit("land", 5, anna);
     t.same(federation.served(), []);
-    t.match(await onboarding.publish("land", 6, undefined, bert), {
-      done: { state: "published", details: { publishedBy: "bert" } },
+    t.match(
+      await onboarding.publish("land", 6, undefined, bert),
+      { obstacle: { code: "NotConformant", detail: /It breaks [1-9]\d* rules/ } },
+      "the conformance kit looked at it",
+    );
+    t.match(await onboarding.publish("land", 6, "A broker for tests.", bert), {
+      done: {
+        state: "published",
+        details: { publishedBy: "bert", override: { by: "bert", reason: "A broker for tests." } },
+      },
     });
     t.same(federation.served(), ["db/s"]);
     t.match(federation.adapters.get("land"), { provision: Function });

@@ -25,7 +25,9 @@ t.test("a broker is registered, checked, reviewed, published, ordered from, susp
   const land = join(directory, "land.yaml");
   writeFileSync(
     land,
-    `adapter: osb\nsettings: { url: "${downstream.url}", username: ${username}, password: { env: LAND_PASSWORD } }\n`,
+    `adapter: osb\nsettings: { url: "${downstream.url}", username: ${username}, password: { env: LAND_PASSWORD } }
+testPlan: { offering: postgresql, plan: it-nord-s }
+`,
   );
   const withoutSecret = await lotse(["provider", "register", "land", land], anna);
   t.match(withoutSecret, { code: 1, stderr: /settings\.password: the environment variable LAND_PASSWORD is not set/ });
@@ -34,7 +36,10 @@ t.test("a broker is registered, checked, reviewed, published, ordered from, susp
     code: 0,
     stdout: "land: draft\n",
   });
-  t.match(await lotse(["provider", "check", "land"], anna), { code: 0, stdout: /can be used.*checked/ });
+  t.match(await lotse(["provider", "check", "land"], anna), {
+    code: 0,
+    stdout: /can be used; rules of OSB it must keep and breaks: 0 .*checked/,
+  });
   t.match(await lotse(["provider", "publish", "land"], anna), { code: 1, stderr: /Your roles do not allow this/ });
   t.match(await lotse(["provider", "publish", "land"], bert), { code: 1, stderr: /Only what was submitted/ });
   t.match(await lotse(["provider", "submit", "land"], anna), { code: 0, stdout: "land: in-review\n" });

@@ -30,6 +30,7 @@ import { createBeliefs } from "../../src/store/beliefs.ts";
 import { type OpenStore, openStore } from "../../src/store/open.ts";
 import { createOrphans } from "../../src/store/orphans.ts";
 import { openSeal } from "../../src/store/seal.ts";
+import { tryConformance } from "../../src/try-conformance.ts";
 
 export const offeringId = "10000000-0000-4000-8000-000000000001";
 export const syncPlan = "20000000-0000-4000-8000-000000000001";
@@ -251,7 +252,7 @@ async function federationFor(t: Test, { knex }: OpenStore, newId: () => string):
     configured: new Map(),
     files: { offerings: [], organisations: [], overlays: new Map(), overlayCheck: overlayCheck() },
     onChange: () => undefined,
-    tryConformance: async () => undefined,
+    tryConformance,
     now: systemClock.now,
     random: () => 0.5,
     newId,

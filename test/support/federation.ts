@@ -11,6 +11,7 @@ import { newIds } from "../../src/main.ts";
 import { openConfigured } from "../../src/providers/live-providers.ts";
 import { type OpenStore, openStore } from "../../src/store/open.ts";
 import { openSeal } from "../../src/store/seal.ts";
+import { tryConformance } from "../../src/try-conformance.ts";
 import { basic, type ScriptedBroker } from "./scripted-broker.ts";
 
 export interface TestFederation extends Federation {
@@ -65,7 +66,7 @@ export async function startFederation(t: Test, wishes: FederationWishes): Promis
       ...wishes.files,
     },
     onChange: () => undefined,
-    tryConformance: async () => undefined,
+    tryConformance,
     now: Date.now,
     random: () => 0.5,
     newId: newIds(),
