@@ -54,16 +54,18 @@ async function remove(entry: Entry, { client, ledger, pace, giveUp }: CleanUpPar
         return undefined;
       }
       why = state === "failed" ? "its deletion failed" : "its deletion did not end";
+      // All the time there is was spent on it already.
+      if (state === "stuck") return why;
     } else if (early) {
       why = "its order was never answered";
+    } else if (answer !== undefined && isCoded(answer, "ConcurrencyError")) {
+      why = "another operation on it does not end";
+      const { state } = await followToEnd(client.askToTheEnd, path, hints, pace, giveUp);
+      if (state === "stuck") return why;
     } else if (answer?.status === 404 || (answer !== undefined && entry.state === "refused" && answer.status < 500)) {
       // Nothing was made of a refused order, and nothing of what the broker does not know.
       ledger.gone(path);
       return undefined;
-    } else if (answer !== undefined && isCoded(answer, "ConcurrencyError")) {
-      why = "another operation on it does not end";
-      await followToEnd(client.askToTheEnd, path, hints, pace, giveUp);
-      continue;
     } else {
       why =
         answer === undefined

@@ -229,7 +229,7 @@ function createScreen(): Screen {
     if (stderr.isTTY) stderr.write("\r\u001b[K");
   };
   return {
-    look: { colours: stdout.isTTY === true && process.env.NO_COLOR === undefined, width: stdout.columns ?? 110 },
+    look: { colours: stdout.isTTY === true && process.env.NO_COLOR === undefined, width: stdout.columns || 110 },
     clear,
     speakUp(message) {
       loud = true;
@@ -238,7 +238,7 @@ function createScreen(): Screen {
     },
     progress(what) {
       if (loud) stderr.write(`  ${what}\n`);
-      else if (stderr.isTTY) stderr.write(`\r\u001b[K${what.slice(0, (stderr.columns ?? 80) - 1)}`);
+      else if (stderr.isTTY) stderr.write(`\r\u001b[K${what.slice(0, (stderr.columns || 80) - 1)}`);
     },
   };
 }

@@ -120,7 +120,7 @@ async function checkBroker(
       if (!readable && check.id !== readability) throw new NotReached("the catalog could not be read");
       return check.run(context);
     };
-    judged.push(await judge(check, claims, run));
+    judged.push(unlessInterrupted(await judge(check, claims, run), signal));
   }
 }
 
@@ -137,7 +137,8 @@ async function checkPlan(
     if (signal.aborted) return;
     if (check.about !== "plan") continue;
     progress(`${plan.name}: ${check.title}`);
-    judged.push({ ...(await judge(check, claims, () => check.run(context))), plan });
+    const seen = await judge(check, claims, () => check.run(context));
+    judged.push({ ...unlessInterrupted(seen, signal), plan });
   }
 }
 
@@ -196,6 +197,12 @@ async function judge(
     // A broker can answer in ways that nobody thought of; one check must not cost all the others, nor the clean-up.
     return end("not reached", { reason: `the check itself failed: ${error instanceof Error ? error.message : error}` });
   }
+}
+
+/** What an interrupted check found is our doing, not the broker's. */
+function unlessInterrupted(seen: Judged, signal: AbortSignal): Judged {
+  if (!signal.aborted || seen.outcome !== "broken") return seen;
+  return { ...seen, outcome: "not reached", reason: interrupted, findings: [] };
 }
 
 function unclaimed(claims: readonly Claim[]): string {

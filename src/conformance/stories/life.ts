@@ -70,7 +70,7 @@ export async function birth(context: PlanContext): Promise<Birth> {
 }
 
 /** The birth, if there is an instance to go on with. */
-async function living(context: PlanContext): Promise<Birth> {
+export async function living(context: PlanContext): Promise<Birth> {
   const born = await context.story(birth);
   if (!born.there) throw new NotReached("the plan could not be ordered (see provision-works)");
   return born;

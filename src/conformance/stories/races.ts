@@ -1,9 +1,12 @@
-/** Requests that meet. Each race has an instance of its own, which is removed at its end. */
+/**
+ * Requests that meet. Each race has an instance of its own, which is removed at its end. There is none on plans that
+ * cannot be ordered even in peace: it would show nothing more, and may take as long again.
+ */
 import type { PlanContext } from "../check.ts";
 import type { Exchange } from "../client.ts";
 import type { Ending } from "../poll.ts";
 import { achieved, otherOrganization, requestsFor } from "../requests.ts";
-import { bindings, birth } from "./life.ts";
+import { bindings, living } from "./life.ts";
 
 const atOnce = 4;
 
@@ -20,6 +23,7 @@ export interface Twins {
 
 /** One order, one binding and one deletion, each sent several times at once. */
 export async function twins(context: PlanContext): Promise<Twins> {
+  await living(context);
   const { instance, binding, order, access, put, remove, get, follow } = requestsFor(context);
   const path = instance();
   const together = (ask: () => Promise<Exchange>) => Promise.all(Array.from({ length: atOnce }, ask));
@@ -52,6 +56,7 @@ export interface Rivals {
 
 /** Two different orders on one id. */
 export async function rivals(context: PlanContext): Promise<Rivals> {
+  await living(context);
   const { instance, order, put, remove, follow } = requestsFor(context);
   const path = instance();
   const orders = await Promise.all([put(path, order()), put(path, order({ organization_guid: otherOrganization }))]);
@@ -74,7 +79,7 @@ export interface Interrupted {
 
 /** A deletion while the order is carried out; undefined for plans that are provisioned at once. */
 export async function changeOfMind(context: PlanContext): Promise<Interrupted | undefined> {
-  const { order: known } = await context.story(birth);
+  const { order: known } = await living(context);
   if (known.answer?.status !== 202) return undefined;
   const { instance, order, put } = requestsFor(context);
   const path = instance();
