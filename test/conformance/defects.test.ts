@@ -10,7 +10,7 @@ async function check(t: Parameters<typeof startConformantBroker>[0], plan: strin
   const broker = await startConformantBroker(t, defect);
   const credentials = { username: login.username, password: new Secret(login.password) };
   const report = await runConformance(
-    { url: broker.url, credentials, plans: [plan], updatePlan: "larger" },
+    { url: broker.url, credentials, plans: [plan], updatePlan: "larger", parameters: { colour: "blue" } },
     { longestPauseMs: 1, operationTimeoutMs: 5_000 },
   );
   const broken = report.results.filter(({ outcome }) => outcome === "broken");

@@ -46,6 +46,8 @@ const before = (call: Call, { calls }: ConformantBroker, kind: Kind): number =>
   calls.filter((other) => other !== call && other.kind === kind && pathOf(other.path) === pathOf(call.path)).length;
 const wasOrdered = (call: Call, broker: ConformantBroker): boolean =>
   before(call, broker, isBinding(call) ? "bind" : "provision") > 0;
+const instanceWasOrdered = ({ path }: Call, { calls }: ConformantBroker): boolean =>
+  calls.some(({ kind, path: other }) => kind === "provision" && path.startsWith(`${other}/`));
 /** Only the instance of the long life, and its bindings, are ever fetched: nothing that is in a race. */
 const wasFetched = (call: Call, broker: ConformantBroker): boolean => before(call, broker, "fetch") > 0;
 const operationOf = ({ query }: Call, { operations }: ConformantBroker) => operations.get(query.get("operation") ?? "");
@@ -304,7 +306,7 @@ const orderDefects: Readonly<Record<string, KnownDefect>> = {
   },
   "binding what is not there is an error of the broker's": {
     finds: "bind-unknown-instance",
-    spoil: when("bind", 404, () => refusal(500)),
+    spoil: when("bind", 404, (_reply, call, broker) => (instanceWasOrdered(call, broker) ? undefined : refusal(500))),
   },
   "deleting what never was is a 404": {
     finds: "deprovision-unknown",
@@ -478,6 +480,12 @@ const changeDefects: Readonly<Record<string, KnownDefect>> = {
   "a change of context is refused, whatever the catalog says": {
     finds: "update-context",
     spoil: when("update", 200, (_reply, { body }) => (body?.context === undefined ? undefined : refusal(422))),
+  },
+  "a change of parameters is a conflict": {
+    finds: "update-parameters",
+    spoil: when("update", 200, (_reply, { body }) =>
+      Object.keys(objectOf(body?.parameters)).length > 0 ? refusal(409) : undefined,
+    ),
   },
   "a change of plan is told and not done": {
     finds: "update-plan",
@@ -705,6 +713,14 @@ const endDefects: Readonly<Record<string, KnownDefect>> = {
     finds: "deprovision-gone",
     spoil: when("fetch", 404, (_reply, call, broker) =>
       !isBinding(call) && wasOrdered(call, broker) && wasFetched(call, broker) ? { status: 200, body: {} } : undefined,
+    ),
+  },
+  "what was deleted can be bound": {
+    finds: "bind-removed-instance",
+    spoil: when("bind", 404, (_reply, call, broker) =>
+      instanceWasOrdered(call, broker)
+        ? { status: 201, body: { credentials: { password: "to nothing at all" } } }
+        : undefined,
     ),
   },
   "a deletion that is done is in progress again": {

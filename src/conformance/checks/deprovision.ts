@@ -92,4 +92,17 @@ export const deprovisionChecks: readonly PlanCheck[] = [
       );
     },
   },
+  {
+    id: "bind-removed-instance",
+    title: "An instance that was removed can be bound no more: the answer is a refusal, best 404.",
+    section: "Binding",
+    level: "SHOULD",
+    needs: ["bindable"],
+    about: "plan",
+    async run(context) {
+      const { asked, ending, bound } = await context.story(farewell);
+      if (!achieved(asked, ending)) throw new NotReached("nothing was deleted");
+      return expectStatus(bound, [400, 404, 409, 410], "binding of the removed instance");
+    },
+  },
 ];

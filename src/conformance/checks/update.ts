@@ -122,6 +122,23 @@ export const updateChecks: readonly PlanCheck[] = [
     },
   },
   {
+    id: "update-parameters",
+    title: "A change to the parameters that the instance has succeeds, or is refused with 400 or 422.",
+    section: "Updating a Service Instance",
+    level: "MUST",
+    about: "plan",
+    async run(context) {
+      const { sameParameters, sameParametersEnding } = await context.story(changes);
+      if (sameParameters === undefined) throw new NotClaimed("no parameters were given (--parameters)");
+      const { status } = answerOf(sameParameters);
+      if (status === 202 && !achieved(sameParameters, sameParametersEnding)) {
+        const message = `The change was accepted, and then ${endOf(sameParametersEnding?.state)}.`;
+        return finding(message, sameParameters, ...lastOf(sameParametersEnding?.last));
+      }
+      return expectStatus(sameParameters, [200, 202, 400, 422], "change of parameters");
+    },
+  },
+  {
     id: "update-plan",
     title: "An instance is moved to another plan, and is then on that plan.",
     section: "Updating a Service Instance",

@@ -84,13 +84,16 @@ export interface Changes {
   readonly maintenance: Exchange | undefined;
   readonly contextOnly: Exchange | undefined;
   readonly contextEnding: Ending | undefined;
+  /** With the parameters that were given to the kit, if any were. */
+  readonly sameParameters: Exchange | undefined;
+  readonly sameParametersEnding: Ending | undefined;
   /** The instance after all that was refused. */
   readonly fetched: Exchange;
 }
 
 export async function changes(context: PlanContext): Promise<Changes> {
   const { path } = await living(context);
-  const { plan, newId } = context;
+  const { plan, newId, target } = context;
   const { patch, follow, get } = requestsFor(context);
   const service = { service_id: plan.serviceId };
   const settled = async (asked: Exchange) => {
@@ -112,6 +115,9 @@ export async function changes(context: PlanContext): Promise<Changes> {
     ? await patch(path, { ...service, context: renamed() })
     : undefined;
   const contextEnding = contextOnly?.answer?.status === 202 ? await follow(path, contextOnly) : undefined;
+  const sameParameters =
+    target.parameters === undefined ? undefined : await patch(path, { ...service, parameters: target.parameters });
+  const sameParametersEnding = sameParameters?.answer?.status === 202 ? await follow(path, sameParameters) : undefined;
   return {
     nothing,
     withoutService,
@@ -120,6 +126,8 @@ export async function changes(context: PlanContext): Promise<Changes> {
     maintenance,
     contextOnly,
     contextEnding,
+    sameParameters,
+    sameParametersEnding,
     fetched,
   };
 }
@@ -284,6 +292,7 @@ export interface Farewell {
   readonly again: Exchange;
   readonly fetched: Exchange;
   readonly polled: Exchange | undefined;
+  readonly bound: Exchange | undefined;
 }
 
 export async function farewell(context: PlanContext): Promise<Farewell> {
@@ -293,7 +302,7 @@ export async function farewell(context: PlanContext): Promise<Farewell> {
   if (context.plan.claims.has("bindable")) await context.story(bindings).catch(() => undefined);
   else await context.story(unbindable).catch(() => undefined);
   const moved = await context.story(move).catch(() => undefined);
-  const { remove, get, put, poll, follow, order, hints } = requestsFor(context);
+  const { remove, get, put, poll, follow, order, access, binding, hints } = requestsFor(context);
   const now = achieved(moved?.asked, moved?.ending) ? { ...hints, plan_id: context.plan.updateTo ?? "" } : hints;
   const withoutHints = await remove(path, incomplete);
   const stillThere = await put(path, order(now));
@@ -314,5 +323,6 @@ export async function farewell(context: PlanContext): Promise<Farewell> {
     again: await remove(path),
     fetched: await get(path, {}),
     polled: asked.answer?.status === 202 ? await poll(path, asked) : undefined,
+    bound: context.plan.claims.has("bindable") ? await put(binding(path), access()) : undefined,
   };
 }
