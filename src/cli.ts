@@ -1,5 +1,6 @@
 /** The command line: what an operator types. */
 import { conformance } from "./conformance/command.ts";
+import { isOrphanCommand, orphanCommand, orphanHelp } from "./orphan-commands.ts";
 import { isProviderCommand, providerCommand, providerHelp } from "./provider-commands.ts";
 
 const help = `lotse: Open Service Broker API 2.17 for the Deutsche Verwaltungscloud
@@ -16,12 +17,13 @@ const help = `lotse: Open Service Broker API 2.17 for the Deutsche Verwaltungscl
   lotse token list              list tokens, without their secrets
   lotse token revoke ID         refuse the token from now on
 ${providerHelp}
+${orphanHelp}
   lotse conformance URL ...     check any OSB broker against the specification; lotse conformance --help tells how
   lotse audit verify [HEAD]     recompute the audit trail's hash chain; HEAD: the last hash of an earlier time
   lotse --help                  this text
 
 Settings come from the environment (LOTSE_HOST, LOTSE_PORT, LOTSE_DATA_DIR, LOTSE_CONFIG, LOTSE_CATALOG,
-LOTSE_DATABASE_URL) and from lotse.yaml. Commands about providers ask the broker at LOTSE_URL with the token LOTSE_TOKEN;
+LOTSE_DATABASE_URL) and from lotse.yaml. Commands about providers and orphans ask the broker at LOTSE_URL with the token LOTSE_TOKEN;
 where Lotse runs, without both, the file first-run.json says them. Secrets are never taken from the command line.`;
 
 /** Returns the exit code. */
@@ -33,14 +35,14 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   }
   // Needs no settings: it is for brokers of any kind, by people who run no Lotse.
   if (command === "conformance") return conformance(args.slice(1));
-  const remote = isProviderCommand(args);
-  if (!remote && !isCommand(args)) {
+  const remote = isProviderCommand(args) ? providerCommand : isOrphanCommand(args) ? orphanCommand : undefined;
+  if (remote === undefined && !isCommand(args)) {
     // Not repeated: a word too many may well be a secret.
     console.error(`lotse: this is no command, and nothing was done.\n\n${help}`);
     return 2;
   }
   try {
-    if (remote) return await providerCommand(args, process.env, process.cwd());
+    if (remote !== undefined) return await remote(args, process.env, process.cwd());
     // Only now, as the whole broker comes with it.
     const { localCommand } = await import("./local-commands.ts");
     return await localCommand(args);

@@ -51,7 +51,7 @@ export function isProviderCommand(args: readonly string[]): boolean {
 }
 
 /** What a no of the broker's is told as. */
-class Refusal extends Error {}
+export class Refusal extends Error {}
 
 export type Environment = { readonly [name: string]: string | undefined };
 
@@ -76,16 +76,16 @@ export async function providerCommand(args: readonly string[], env: Environment,
   }
 }
 
-interface Api {
+export interface Api {
   ask(method: string, path: string, body?: Json, headers?: Readonly<Record<string, string>>): Promise<Told>;
 }
 
-interface Told {
+export interface Told {
   readonly body: JsonObject;
   readonly etag: string;
 }
 
-function connect(env: Environment, cwd: string): Api {
+export function connect(env: Environment, cwd: string): Api {
   const first = readFirstRun(firstRunFile(resolve(cwd, env.LOTSE_DATA_DIR || "data")));
   const url = (env.LOTSE_URL || first.url)?.replace(/\/+$/, "");
   const token = new Secret(env.LOTSE_TOKEN || first.adminToken || "");
@@ -209,7 +209,7 @@ async function setOverlay(api: Api, name: string, document: JsonObject): Promise
   console.log(`${name}: overlay set`);
 }
 
-function readDocument(path: string, cwd: string): JsonObject {
+export function readDocument(path: string, cwd: string): JsonObject {
   const file = parseYamlFile(readFileSync(resolve(cwd, path), "utf8"), path);
   const [problem] = file.problems;
   if (problem !== undefined) throw new Refusal(`${path}:${problem.line ?? 1}: ${problem.message}`);

@@ -30,6 +30,8 @@ export const problemCodes = {
   HasInstances: [409, "Living instances stand in the way."],
   NoCatalog: [409, "There is no catalog."],
   Unreadable: [409, "The provider's catalog cannot be read."],
+  NotOpen: [409, "Only an open finding can be dismissed."],
+  NotAdoptable: [409, "It cannot be adopted; errors says what is in the way, all of it at once."],
   Stale: [412, "Somebody changed it meanwhile. Read it again, and decide again."],
   TooLarge: [413, "The request body is too large."],
   PreconditionRequired: [428, "A change needs the header If-Match with the ETag of what it was decided on."],

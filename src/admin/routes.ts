@@ -1,11 +1,13 @@
 /** The management API. Errors follow RFC 9457; who may do what stands in src/core/permissions.ts. */
 import type { FastifyInstance } from "fastify";
+import { addAdoptionRoutes } from "./adoption-routes.ts";
 import { addAuditRoutes } from "./audit-routes.ts";
 import { addAuthentication } from "./authenticate.ts";
 import { addCurationRoutes } from "./curation-routes.ts";
 import { addGuard } from "./guard.ts";
 import { addInstanceRoutes } from "./instance-routes.ts";
 import { addMethodRefusals } from "./methods.ts";
+import { addOrphanRoutes } from "./orphan-routes.ts";
 import type { AdminParts } from "./parts.ts";
 import { addPlatformRoutes } from "./platform-routes.ts";
 import { answerProblem, Problem, type ProblemLog } from "./problem.ts";
@@ -31,5 +33,7 @@ export function addAdminRoutes(app: FastifyInstance, parts: AdminParts, log: Pro
   addProviderRoutes(app, parts);
   addSnapshotRoutes(app, parts);
   addCurationRoutes(app, parts);
+  addOrphanRoutes(app, parts);
+  addAdoptionRoutes(app, parts);
   refuseOtherMethods();
 }

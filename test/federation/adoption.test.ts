@@ -1,9 +1,13 @@
 /** Instances that existed before Lotse, taken over from the broker they are at: dry run, for real, and what comes after. */
+import { writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import t, { type Test } from "tap";
 import osb from "../../brokers/osb/index.ts";
 import { type JsonObject, Secret } from "../../src/core/adapter.ts";
 import type { AdoptionWish } from "../../src/core/adoption.ts";
 import type { AdoptionReport } from "../../src/providers/adoption.ts";
+import { clientOf } from "../support/admin.ts";
 import {
   access,
   hints,
@@ -18,6 +22,7 @@ import {
   temporaryDirectory,
   type Wanted,
 } from "../support/broker.ts";
+import { lotse } from "../support/command.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
 import { basic, type ScriptedBroker, send, startScriptedBroker } from "../support/scripted-broker.ts";
 
@@ -307,5 +312,43 @@ story(
     t.equal((await broker.ask("PATCH", instance, { ...access(), parameters: { size: 4 } })).status, 200);
     t.equal((await broker.ask("DELETE", `${binding}?${hints()}`)).status, 200);
     t.same([...downstream.inventory.keys()], ["old-one"]);
+  },
+);
+
+story(
+  "adopting over the API and by the command line: nothing is written unless it is said",
+  async (t, { downstream, start }) => {
+    old(downstream);
+    const broker = await start();
+    const { ask, secret } = await clientOf(broker);
+    const dry = await ask("POST", "/adoptions", wish);
+    t.match(dry, {
+      status: 200,
+      body: { dryRun: true, written: false, obstacles: [], instance: { instanceId: "i1" } },
+    });
+    t.notMatch(dry.text, /known to an application/);
+    t.equal((await ask("POST", "/adoptions", { ...wish, unheard: 1 })).status, 400);
+    const auditor = await clientOf(broker, { roles: ["auditor"] });
+    t.equal((await auditor.ask("POST", "/adoptions", wish)).status, 403);
+    const bad = { ...wish, dryRun: false, bindings: [{ bindingId: "b1", reference: "nothing" }] };
+    t.match(await ask("POST", "/adoptions", bad), {
+      status: 409,
+      body: { code: "NotAdoptable", errors: [{ pointer: "#/bindings/0", detail: /NotFound/ }] },
+    });
+
+    const { port } = broker.app.server.address() as AddressInfo;
+    const env = { LOTSE_URL: `http://127.0.0.1:${port}`, LOTSE_TOKEN: secret };
+    const directory = temporaryDirectory(t);
+    writeFileSync(join(directory, "old.yaml"), JSON.stringify(wish));
+    writeFileSync(join(directory, "bad.yaml"), JSON.stringify({ ...wish, reference: "nothing" }));
+    t.match(await lotse(["adopt", "bad.yaml"], env, directory), { code: 1, stderr: /does not have it. \(NotFound\)/ });
+    t.match(await lotse(["adopt", "old.yaml"], env, directory), {
+      code: 0,
+      stdout: "Could be adopted from scripted: instance i1, binding b1.\n",
+    });
+    t.equal((await broker.ask("GET", instance)).status, 404);
+    t.match(await lotse(["adopt", "old.yaml", "--for-real"], env, directory), { code: 0, stdout: /^Adopted from/ });
+    t.equal((await broker.ask("GET", instance)).status, 200);
+    t.match(await lotse(["adopt", "old.yaml", "--for-real"], env, directory), { code: 1, stderr: /IdTaken/ });
   },
 );

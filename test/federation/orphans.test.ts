@@ -1,9 +1,11 @@
 /** What Lotse believes against what providers have: the orphan ledger, on both databases, with a real PostgreSQL. */
+import type { AddressInfo } from "node:net";
 import t, { type Test } from "tap";
 import osb from "../../brokers/osb/index.ts";
 import postgresql from "../../brokers/postgresql/index.ts";
 import { type Adapter, type Found, type JsonObject, Secret } from "../../src/core/adapter.ts";
 import type { Orphan } from "../../src/store/orphans.ts";
+import { clientOf } from "../support/admin.ts";
 import {
   access,
   hints,
@@ -16,6 +18,7 @@ import {
   temporaryDirectory,
   type Wanted,
 } from "../support/broker.ts";
+import { lotse } from "../support/command.ts";
 import { holdAt } from "../support/gate.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
 import { createScripted, type Scripted } from "../support/scripted.ts";
@@ -358,4 +361,83 @@ story(
     t.match(metrics?.body, /lotse_orphans/);
   },
   ["PostgreSQL"],
+);
+
+// ---- what people do with it ---------------------------------------------------------------------------------------
+
+story(
+  "the ledger over the API: filtered, in pages, each editor their own, dismissed once and with a reason",
+  async (t, start) => {
+    const scripted = createScripted();
+    const provider = listing(scripted);
+    const broker = await start({ adapter: provider.adapter });
+    const uids = ["0", "1", "2"].map((digit) => digit.repeat(26));
+    for (const uid of uids) scripted.inventory.add(uid);
+    await broker.admin.federation.providers.add(
+      {
+        name: "scripted",
+        origin: "configuration",
+        adapter: "scripted",
+        state: "published",
+        details: { identities: "derived", editors: [] },
+        reading: { failures: 0 },
+        version: 1,
+        createdAt: 0,
+        updatedAt: 0,
+      },
+      { at: 0, action: "provider.configured", outcome: "succeeded" },
+    );
+    const { ask } = await clientOf(broker);
+    t.match(await ask("POST", "/providers/scripted/inventory"), {
+      status: 200,
+      body: { is: "compared", found: 3, fresh: 3, gone: 0 },
+    });
+    t.equal((await ask("POST", "/providers/nobody/inventory")).status, 404);
+    const first = await ask("GET", "/orphans?limit=2&state=open&kind=leftover&provider=scripted");
+    t.match(first.body, {
+      items: [{ kind: "leftover", state: "open", suggestion: String, firstSeen: /Z$/ }, {}],
+      next: String,
+    });
+    t.equal((await ask("GET", `/orphans?limit=2&state=open&cursor=${first.body.next}`)).body.next, undefined);
+    t.same((await ask("GET", "/orphans?kind=missing")).body.items, []);
+    t.equal((await ask("GET", "/orphans?kind=other")).status, 400);
+
+    const [one] = first.body.items as readonly JsonObject[];
+    const path = `/orphans/${one?.id}`;
+    const seen = await ask("GET", path);
+    const etag = seen.headers.get("etag") ?? "";
+    t.equal((await ask("POST", `${path}/dismiss`, { reason: "kept on purpose" })).status, 428);
+    t.equal((await ask("POST", `${path}/dismiss`, {}, { "if-match": etag })).status, 400);
+    const done = await ask("POST", `${path}/dismiss`, { reason: "kept on purpose" }, { "if-match": etag });
+    t.match(done, { status: 200, body: { state: "dismissed", dismissedBy: "anna", reason: "kept on purpose" } });
+    t.equal((await ask("POST", `${path}/dismiss`, { reason: "again" }, { "if-match": etag })).status, 412);
+    const now = done.headers.get("etag") ?? "";
+    t.match(await ask("POST", `${path}/dismiss`, { reason: "again" }, { "if-match": now }), { status: 409 });
+    t.equal((await broker.open.knex("audit").where({ action: "orphan.dismissed" })).length, 1);
+    await look(broker);
+    t.match((await ask("GET", path)).body, { state: "dismissed" }, "seen again, it stays dismissed");
+    const counted = await broker.app.inject("/metrics");
+    t.match(counted.body, 'lotse_orphans{provider="scripted",kind="leftover"} 2');
+
+    const own = await clientOf(broker, { roles: ["provider-editor"], providers: ["scripted"] });
+    const other = await clientOf(broker, { roles: ["provider-editor"], providers: ["other"] });
+    t.equal(((await own.ask("GET", "/orphans")).body.items as unknown[]).length, 3);
+    t.same((await other.ask("GET", "/orphans")).body.items, []);
+    t.equal((await other.ask("GET", path)).status, 404);
+    t.equal((await own.ask("POST", `${path}/dismiss`, { reason: "mine" }, { "if-match": now })).status, 403);
+    t.equal((await own.ask("POST", "/providers/scripted/inventory")).status, 403);
+
+    const { port } = broker.app.server.address() as AddressInfo;
+    const env = { LOTSE_URL: `http://127.0.0.1:${port}`, LOTSE_TOKEN: (await clientOf(broker)).secret };
+    const listed = await lotse(["orphans"], env);
+    t.match(listed, { code: 0, stdout: /leftover\tscripted\t.*\n {2}Lotse has no record of it/ });
+    t.equal(listed.stdout.split("\n").filter((line) => line.includes("\tleftover\t")).length, 2);
+    scripted.inventory.clear();
+    t.match(await lotse(["orphans", "look", "scripted"], env), {
+      code: 0,
+      stdout: /0 differences.*3 earlier ones are gone/,
+    });
+    t.match(await lotse(["orphans"], env), { code: 0, stdout: /Nothing is open/ });
+    t.match(await lotse(["orphans", "dismiss", "nothing", "why"], env), { code: 1, stderr: /no such thing/ });
+  },
 );
