@@ -11,6 +11,7 @@ import { OwnProcesses } from "./harness/own.ts";
 import { Stage, type StageParts } from "./harness/stage.ts";
 import { formatTable, readingsTable, verdictsTable } from "./harness/table.ts";
 import { commits } from "./workloads/commits.ts";
+import { federation } from "./workloads/federation.ts";
 import { orders } from "./workloads/orders.ts";
 import { pages } from "./workloads/pages.ts";
 import { reads } from "./workloads/reads.ts";
@@ -29,6 +30,7 @@ const workloads: readonly Workload[] = [
   reads,
   pages,
   w2Lifecycle,
+  federation,
   start,
 ];
 

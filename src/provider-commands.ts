@@ -19,8 +19,8 @@ export const providerHelp = `  lotse provider list           list providers, the
   lotse provider resume NAME    take orders again
   lotse provider retire NAME    final, and only without living instances
   lotse provider refresh NAME   read its catalog now
-  lotse catalogs list NAME      its catalogs as they were read, what changed, and why they were held
-  lotse catalogs publish NAME ID   release a held catalog, or go back to an earlier one
+  lotse snapshots list NAME     its catalogs as they were read, what changed, and why they were held
+  lotse snapshots publish NAME ID  release a held catalog, or go back to an earlier one
   lotse overlay set NAME FILE   rename, hide, describe, price and group what it offers (docs/federation.md)`;
 
 /** Of each command how many words follow it, at least and at most. */
@@ -37,8 +37,8 @@ const commands: Readonly<Record<string, readonly [number, number]>> = {
   "provider resume": [1, 1],
   "provider retire": [1, 1],
   "provider refresh": [1, 1],
-  "catalogs list": [1, 1],
-  "catalogs publish": [2, 2],
+  "snapshots list": [1, 1],
+  "snapshots publish": [2, 2],
   "overlay set": [2, 2],
 };
 
@@ -60,8 +60,8 @@ export async function providerCommand(args: readonly string[], env: Environment,
   const [group = "", action = "", name = "", word] = args;
   try {
     const api = connect(env, cwd);
-    if (group === "catalogs")
-      await (action === "list" ? listCatalogs(api, name) : publishCatalog(api, name, word ?? ""));
+    if (group === "snapshots")
+      await (action === "list" ? listSnapshots(api, name) : publishSnapshot(api, name, word ?? ""));
     else if (group === "overlay") await setOverlay(api, name, readDocument(word ?? "", cwd));
     else if (action === "list") await list(api);
     else if (action === "register" || action === "edit")
@@ -176,7 +176,7 @@ async function refresh(api: Api, name: string): Promise<void> {
   if (isJsonObject(body.snapshot)) tell(body.snapshot);
 }
 
-async function listCatalogs(api: Api, name: string): Promise<void> {
+async function listSnapshots(api: Api, name: string): Promise<void> {
   const { body } = await api.ask("GET", `${pathOf(name)}/snapshots`);
   for (const snapshot of body.items as readonly JsonObject[]) tell(snapshot);
 }
@@ -191,7 +191,7 @@ function tell({ id, readAt, state, offerings, plans, changes, reasons }: JsonObj
   for (const reason of (reasons ?? []) as readonly string[]) console.log(`  held: ${reason}`);
 }
 
-async function publishCatalog(api: Api, name: string, id: string): Promise<void> {
+async function publishSnapshot(api: Api, name: string, id: string): Promise<void> {
   const { etag } = await api.ask("GET", pathOf(name));
   const path = `${pathOf(name)}/snapshots/${encodeURIComponent(id)}/publish`;
   const { body } = await api.ask("POST", path, undefined, { "if-match": etag });

@@ -32,6 +32,10 @@ export interface BrokerAsk {
   readonly offerings: readonly OfferingFile[];
   /** `http://127.0.0.1:PORT`, for the depths that call it. */
   readonly providerUrl?: string;
+  /** Further accounts, as in lotse.yaml. */
+  readonly providers?: { readonly [name: string]: object };
+  /** How often their catalogs are read. */
+  readonly refreshSeconds?: number;
   /** Ready instances that are there at start: `idText(seededSpace, 0…instances-1)`. */
   readonly instances?: number;
 }
@@ -61,7 +65,10 @@ export async function prepareBroker(folder: string, ask: BrokerAsk): Promise<Lau
 }
 
 /** Catalog and lotse.yaml; JSON is YAML. */
-function writeFiles(folder: string, { depth, offerings, providerUrl }: BrokerAsk): Launch["environment"] {
+function writeFiles(
+  folder: string,
+  { depth, offerings, providerUrl, providers, refreshSeconds }: BrokerAsk,
+): Launch["environment"] {
   const catalog = join(folder, "catalog");
   mkdirSync(catalog, { recursive: true });
   const own = fileURLToPath(new URL("../../catalog", import.meta.url));
@@ -70,7 +77,10 @@ function writeFiles(folder: string, { depth, offerings, providerUrl }: BrokerAsk
   for (const offering of offerings) writeFileSync(join(catalog, `${offering.name}.yaml`), JSON.stringify(offering));
   const settings = depth === "store" || providerUrl === undefined ? {} : { url: providerUrl };
   // More slots than connections, so that the load's 64 orders are all under way at once.
-  const configuration = { providers: { [account]: { adapter: "bench", settings, slots: 1000 } } };
+  const configuration = {
+    providers: { [account]: { adapter: "bench", settings, slots: 1000 }, ...providers },
+    ...(refreshSeconds !== undefined && { catalog: { refreshSeconds } }),
+  };
   writeFileSync(join(folder, "lotse.yaml"), JSON.stringify(configuration));
   return {
     LOTSE_PORT: "0",
