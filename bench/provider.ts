@@ -2,7 +2,7 @@
  * A provider to stand behind the broker: a small OSB server that remembers nothing but ids and times.
  *
  * `PROVIDER_MODE=sync` answers instances after `PROVIDER_FINISH_AFTER_MS`; `async` answers 202 at once and is finished
- * that much later. Bindings are always answered at once. `GET /counters` tells what was asked for.
+ * that much later; `PROVIDER_MODE=hang` takes orders and never answers them. Bindings are always answered at once. `GET /counters` tells what was asked for.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -27,6 +27,7 @@ interface Made {
 }
 
 const asynchronous = process.env.PROVIDER_MODE === "async";
+const hanging = process.env.PROVIDER_MODE === "hang";
 const finishAfterMs = Number(process.env.PROVIDER_FINISH_AFTER_MS ?? 0);
 const instances = new Map<string, Made>();
 const counters = { provisions: 0, duplicates: 0, deprovisions: 0, polls: 0, binds: 0, unbinds: 0 };
@@ -68,6 +69,7 @@ function deprovision(id: string, response: ServerResponse): void {
 }
 
 function begun(response: ServerResponse, done: number): void {
+  if (hanging) return;
   if (asynchronous) send(response, 202, { operation: "1" });
   else if (finishAfterMs > 0) setTimeout(() => send(response, done, {}), finishAfterMs);
   else send(response, done, {});

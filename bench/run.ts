@@ -19,6 +19,7 @@ import { start } from "./workloads/start.ts";
 import { w1Catalog } from "./workloads/w1-catalog.ts";
 import { w2Lifecycle } from "./workloads/w2-lifecycle.ts";
 import { w3Overhead } from "./workloads/w3-overhead.ts";
+import { w4Neighbour } from "./workloads/w4-neighbour.ts";
 
 const workloads: readonly Workload[] = [
   w1Catalog("w1-catalog", { offerings: 17, plansEach: 4, judged: true }),
@@ -26,6 +27,7 @@ const workloads: readonly Workload[] = [
   w1Catalog("w1-ten-thousand-plans", { offerings: 100, plansEach: 100, judged: false }),
   orders,
   w3Overhead,
+  w4Neighbour,
   commits,
   reads,
   pages,

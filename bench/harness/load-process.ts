@@ -38,9 +38,9 @@ class Run {
   }
 
   /** Counts an answer; a wrong one ends the run. */
-  answered(status: number, milliseconds: number): void {
-    if (status !== this.order.request.expect) {
-      this.fail(new Error(`expected status ${this.order.request.expect}, got ${status}`));
+  answered(status: number, expect: number, milliseconds: number): void {
+    if (status !== expect) {
+      this.fail(new Error(`expected status ${expect}, got ${status}`));
     }
     if (this.stopping) return;
     this.requests++;
@@ -52,6 +52,7 @@ class Run {
 class Connection {
   readonly #run: Run;
   readonly #request: ReadyRequest;
+  readonly #expect: number;
   readonly #reader = new ResponseReader();
   readonly #socket: Socket;
   #sentAt = 0;
@@ -59,9 +60,10 @@ class Connection {
   readonly idle: Promise<void>;
   readonly opened: Promise<void>;
 
-  constructor(run: Run) {
+  constructor(run: Run, request: RequestSpec) {
     this.#run = run;
-    const { port, request, space } = run.order;
+    this.#expect = request.expect;
+    const { port, space } = run.order;
     this.#request = new ReadyRequest(request, `127.0.0.1:${port}`, idSource(request, space));
     const idle = Promise.withResolvers<void>();
     const opened = Promise.withResolvers<void>();
@@ -89,7 +91,7 @@ class Connection {
   #received(buffer: Buffer, length: number, nothingLeft: () => void): boolean {
     try {
       if (!this.#reader.take(buffer, length)) return true;
-      this.#run.answered(this.#reader.status, performance.now() - this.#sentAt);
+      this.#run.answered(this.#reader.status, this.#expect, performance.now() - this.#sentAt);
     } catch (error) {
       this.#run.fail(error instanceof Error ? error : new Error(String(error)));
     }
@@ -101,7 +103,12 @@ class Connection {
 
 async function carryOut(order: LoadOrder): Promise<LoadReport> {
   const run = new Run(order);
-  const connections = Array.from({ length: order.connections }, () => new Connection(run));
+  const requests = [order.request].flat();
+  const connections = Array.from({ length: order.connections }, (_, index) => {
+    const request = requests[index % requests.length];
+    if (request === undefined) throw new Error("there is nothing to ask");
+    return new Connection(run, request);
+  });
   await Promise.all(connections.map((connection) => connection.opened));
   const began = performance.now();
   for (const connection of connections) connection.send();

@@ -10,7 +10,8 @@ export interface LoadOrder {
   readonly port: number;
   readonly connections: number;
   readonly seconds: number;
-  readonly request: RequestSpec;
+  /** Several are spread over the connections. */
+  readonly request: RequestSpec | readonly RequestSpec[];
   /** Where fresh ids come from; different for every start of the benchmarks. */
   readonly space: number;
 }

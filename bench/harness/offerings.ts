@@ -35,8 +35,12 @@ const createSchema: JsonSchema = {
   additionalProperties: false,
 };
 
-/** 17 offerings of 4 plans make about 100 KiB as OSB writes them. */
-export function makeOfferings(offerings: number, plansEach: number): readonly OfferingFile[] {
+/** 17 offerings of 4 plans make about 100 KiB as OSB writes them. `accountOf`: who provides each; all the same if absent. */
+export function makeOfferings(
+  offerings: number,
+  plansEach: number,
+  accountOf: (offering: number) => string = () => account,
+): readonly OfferingFile[] {
   return Array.from({ length: offerings }, (_, offering) => ({
     id: offeringId(offering),
     name: `database-${offering}`,
@@ -52,11 +56,11 @@ export function makeOfferings(offerings: number, plansEach: number): readonly Of
     allowContextUpdates: false,
     portable: false,
     schemas: { create: createSchema },
-    plans: Array.from({ length: plansEach }, (_, plan) => makePlan(offering, plan)),
+    plans: Array.from({ length: plansEach }, (_, plan) => makePlan(offering, plan, accountOf(offering))),
   }));
 }
 
-function makePlan(offering: number, plan: number): PlanFile {
+function makePlan(offering: number, plan: number, account: string): PlanFile {
   return {
     id: planId(offering, plan),
     name: `size-${plan}`,

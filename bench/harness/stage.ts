@@ -61,7 +61,7 @@ export class Stage {
   }
 
   /** The provider, on the CPU of the load. */
-  startProvider(mode: "sync" | "async", finishAfterMs: number): Promise<Server> {
+  startProvider(mode: "sync" | "async" | "hang", finishAfterMs: number): Promise<Server> {
     const environment = { PROVIDER_MODE: mode, PROVIDER_FINISH_AFTER_MS: String(finishAfterMs) };
     return this.startOwn("load", "provider.ts", environment);
   }
@@ -80,7 +80,7 @@ export class Stage {
   }
 
   /** Asking a server the same over so many connections. */
-  asking(name: string, server: Server, connections: number, request: RequestSpec): Contestant {
+  asking(name: string, server: Server, connections: number, request: RequestSpec | readonly RequestSpec[]): Contestant {
     return {
       name,
       pid: server.pid,

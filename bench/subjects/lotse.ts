@@ -32,7 +32,9 @@ export interface BrokerAsk {
   readonly offerings: readonly OfferingFile[];
   /** `http://127.0.0.1:PORT`, for the depths that call it. */
   readonly providerUrl?: string;
-  /** Further accounts, as in lotse.yaml. */
+  /** Instead of the one account of all plans: addresses by account, each with as many slots as an operator gets. */
+  readonly accounts?: { readonly [account: string]: string };
+  /** Further accounts, written as in lotse.yaml. */
   readonly providers?: { readonly [name: string]: object };
   /** How often their catalogs are read. */
   readonly refreshSeconds?: number;
@@ -67,7 +69,7 @@ export async function prepareBroker(folder: string, ask: BrokerAsk): Promise<Lau
 /** Catalog and lotse.yaml; JSON is YAML. */
 function writeFiles(
   folder: string,
-  { depth, offerings, providerUrl, providers, refreshSeconds }: BrokerAsk,
+  { depth, offerings, providerUrl, accounts, providers, refreshSeconds }: BrokerAsk,
 ): Launch["environment"] {
   const catalog = join(folder, "catalog");
   mkdirSync(catalog, { recursive: true });
@@ -77,8 +79,10 @@ function writeFiles(
   for (const offering of offerings) writeFileSync(join(catalog, `${offering.name}.yaml`), JSON.stringify(offering));
   const settings = depth === "store" || providerUrl === undefined ? {} : { url: providerUrl };
   // More slots than connections, so that the load's 64 orders are all under way at once.
+  const only = { [account]: { adapter: "bench", settings, slots: 1000 } };
+  const several = Object.entries(accounts ?? {}).map(([name, url]) => [name, { adapter: "bench", settings: { url } }]);
   const configuration = {
-    providers: { [account]: { adapter: "bench", settings, slots: 1000 }, ...providers },
+    providers: { ...(accounts === undefined ? only : Object.fromEntries(several)), ...providers },
     ...(refreshSeconds !== undefined && { catalog: { refreshSeconds } }),
   };
   writeFileSync(join(folder, "lotse.yaml"), JSON.stringify(configuration));

@@ -19,11 +19,11 @@ export const getCatalog = (more: Headers = {}, expect = 200): RequestSpec => ({
 export const planQuery = (execution: keyof typeof planIndex): string =>
   `service_id=${offeringId(0)}&plan_id=${planId(0, planIndex[execution])}`;
 
-/** The body of a provision request for a plan of the first offering. */
-export const provisionBody = (execution: keyof typeof planIndex, size: keyof typeof parameters): string =>
+/** The body of a provision request for a plan of the first offering, or of another. */
+export const provisionBody = (execution: keyof typeof planIndex, size: keyof typeof parameters, offering = 0): string =>
   JSON.stringify({
-    service_id: offeringId(0),
-    plan_id: planId(0, planIndex[execution]),
+    service_id: offeringId(offering),
+    plan_id: planId(offering, planIndex[execution]),
     organization_guid: "0f9d1c6e-6f0b-4c3e-9d0e-0c2b7f3f1a01",
     space_guid: "7b1d9a52-2a63-4f58-8f53-5e1f6c0d7a02",
     context: { platform: "benchmark" },
