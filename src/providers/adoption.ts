@@ -11,6 +11,7 @@ import {
 import { type Catalog, findPlan } from "../core/catalog.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { Millis, Plan, Platform } from "../core/model.ts";
+import type { Believed } from "../core/orphans.ts";
 import { Secret } from "../core/secret.ts";
 import type { Adoptions } from "../store/adoptions.ts";
 import type { Beliefs } from "../store/beliefs.ts";
@@ -68,19 +69,20 @@ export function createAdopting(parts: AdoptingParts): Adopting {
     const looks = await lookAt(placement?.plan, wish, uids);
     for (let attempt = 1; ; attempt++) {
       const platform = await parts.platformNamed(wish.platform);
+      const made = await madeHere(placement?.plan);
       const world = {
         platform,
         placement,
         adopts: placement !== undefined && parts.adapters.get(placement.plan.provider)?.adopt !== undefined,
         instance: platform && (await store.readInstance(platform.id, wish.instanceId)),
         look: looks[0],
-        claim: await claimOf(placement?.plan, "instance", [wish.reference]),
+        claim: await claimOf(placement?.plan, "instance", [wish.reference], made),
         bindings: await Promise.all(
           wishes.map(async (each, index) => ({
             wish: each,
             binding: platform && (await store.readBinding(platform.id, each.bindingId)),
             look: looks[index + 1],
-            claim: await claimOf(placement?.plan, "binding", [wish.reference, each.reference]),
+            claim: await claimOf(placement?.plan, "binding", [wish.reference, each.reference], made),
           })),
         ),
       };
@@ -208,23 +210,23 @@ export function createAdopting(parts: AdoptingParts): Adopting {
     plan: Plan | undefined,
     thing: "instance" | "binding",
     names: readonly string[],
+    made: ReadonlyMap<string, Believed>,
   ): Promise<Claim> {
     const key = names.length === 1 ? (names[0] ?? "") : JSON.stringify(names);
     if (plan === undefined) return { key, before: 0 };
     const last = await adoptions.newest(plan.provider, thing, key);
     const before = last?.incarnation ?? 0;
     const adopted = last === undefined ? undefined : (await beliefs.find([last.uid])).get(last.uid);
-    const row =
-      adopted !== undefined && adopted.state !== "deleted" ? adopted : await madeHere(plan, thing, names.at(-1));
+    const row = adopted !== undefined && adopted.state !== "deleted" ? adopted : made.get(`${thing} ${names.at(-1)}`);
     return row === undefined ? { key, before } : { key, before, holder: row.bindingId ?? row.instanceId };
   }
 
-  async function madeHere({ provider }: Plan, thing: "instance" | "binding", reference: string | undefined) {
-    const referenceOf = parts.adapters.get(provider)?.referenceOf;
-    if (referenceOf === undefined) return undefined;
-    for (const row of (await beliefs.look(provider)).values())
-      if (row.thing === thing && row.state !== "deleted" && referenceOf(row.uid) === reference) return row;
-    return undefined;
+  /** What Lotse made at the provider, by what the provider calls it. */
+  async function madeHere(plan: Plan | undefined): Promise<ReadonlyMap<string, Believed>> {
+    const referenceOf = plan === undefined ? undefined : parts.adapters.get(plan.provider)?.referenceOf;
+    if (plan === undefined || referenceOf === undefined) return new Map();
+    const rows = [...(await beliefs.look(plan.provider)).values()].filter(({ state }) => state !== "deleted");
+    return new Map(rows.map((row) => [`${row.thing} ${referenceOf(row.uid)}`, row]));
   }
 
   return { adopt };

@@ -6,6 +6,7 @@ export interface Forgotten {
   readonly operations: number;
   readonly bindings: number;
   readonly instances: number;
+  readonly orphans: number;
 }
 
 /** Rows looked at in one statement; between two of them others have their turn. */
@@ -19,7 +20,8 @@ export async function forgetBefore(knex: Knex, before: Millis): Promise<Forgotte
   const operations = await forgetOperations(knex, before);
   const bindings = await forgetDeleted(knex, "bindings", "binding_uid", before);
   const instances = await forgetDeleted(knex, "instances", "instance_uid", before);
-  return { operations, bindings, instances };
+  const orphans = await knex("orphans").where({ state: "gone" }).where("ended_at", "<", before).delete();
+  return { operations, bindings, instances, orphans };
 }
 
 interface Finished {
