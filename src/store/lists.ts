@@ -144,9 +144,9 @@ export function createLists(knex: Knex): Lists {
         ...equals("organization", organization),
         ...rareState(state),
         ...equals("plan_id", planId),
-        ...equals("offering_id", offeringId),
+        ...equals("offering_id", offeringId, false),
         ...ofProvider,
-        ...equals("platform_id", platformId),
+        ...equals("platform_id", platformId, false),
       ]),
     async instance(uid) {
       const row: Stored | undefined = await knex("instances").where({ uid }).first(listedInstances.columns);
@@ -165,7 +165,7 @@ export function createLists(knex: Knex): Lists {
         ...(state === undefined ? [] : [operationState(state)]),
         ...equals("kind", kind, false),
         ...ofProvider,
-        ...equals("platform_id", platformId),
+        ...equals("platform_id", platformId, false),
       ]),
     async operation(token) {
       const row: Stored | undefined = await knex("operations").where({ token }).first(listedOperations.columns);

@@ -1,4 +1,6 @@
 /** Lotse as a platform towards a downstream broker that does everything wrong which brokers and networks do. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import t, { type Test } from "tap";
 import osb from "../../brokers/osb/index.ts";
 import type { JsonObject } from "../../src/core/json.ts";
@@ -17,8 +19,9 @@ import {
   type TestBroker,
 } from "../support/broker.ts";
 import { createAuthority } from "../support/certificates.ts";
+import { type Chapter, createFaultTable, requestsIn } from "../support/fault-table.ts";
 import { client, startOidcProvider } from "../support/oidc.ts";
-import { basic, faults, type ScriptedBroker, send, startScriptedBroker } from "../support/scripted-broker.ts";
+import { answers, basic, faults, type ScriptedBroker, send, startScriptedBroker } from "../support/scripted-broker.ts";
 
 const backend = (planId: string, more: object = {}): JsonObject => ({
   serviceId: "downstream service",
@@ -37,10 +40,11 @@ const basicValues = (url: string): JsonObject => ({
   context: "pass",
   originatingIdentity: "pass",
   requestIdentity: "pass",
-  timeoutMs: 300,
+  // Far beyond what a busy machine takes: the requests that reach the downstream are counted.
+  timeoutMs: 4_000,
   connectTimeoutMs: 1000,
   connections: 8,
-  maxResponseBytes: 10_000,
+  maxResponseBytes: 50_000,
   retries: 4,
   pace: fast,
   breaker: { failures: 1000, coolDownMs: 100 },
@@ -65,7 +69,7 @@ async function chain(
   const downstream = await startScriptedBroker(t);
   const adapter = await openAdapter(downstream.url, settings);
   const plans = [syncPlan, asyncPlan, largerPlan].map((id) => planOf(id, { backend: backend(id, backendMore) }));
-  const lotse = await startTestBroker(t, { adapter, offerings: [{ ...offering, plans }] });
+  const lotse = await startTestBroker(t, { adapter, offerings: [{ ...offering, plans }], leaseMs: 30_000 });
   t.teardown(() => adapter.close?.());
   let round = 0;
   const both: Chain = {
@@ -83,6 +87,13 @@ async function chain(
   };
   both.next();
   return both;
+}
+
+/** Two chains: what is too late for the second is what nobody should wait for in a test. */
+async function chains(t: Test): Promise<(fault: string) => Chain> {
+  const patient = await chain(t);
+  const impatient = await chain(t, { settings: { timeoutMs: 400 } });
+  return (fault) => (fault === "answers too late" ? impatient : patient);
 }
 
 const incomplete = "?accepts_incomplete=true";
@@ -132,67 +143,193 @@ async function nothingLeft({ downstream }: Chain, of: (name: string) => boolean 
   while ([...downstream.inventory.keys()].some(of) && Date.now() < until) await moment();
 }
 
+const dropped = faults["drops the answer"]?.fault ?? answers(500);
 const moment = () => new Promise((resolve) => setTimeout(resolve, 5));
-const isBinding = (name: string) => name.includes("/");
 
-for (const polls of [0, 2])
+// ---- the table of faults: each of them at each request, and what comes of it ---------------------------------------
+
+const page = fileURLToPath(new URL("../../docs/faults.md", import.meta.url));
+const seen = createFaultTable(`# When the provider's broker or the network fails
+
+What Lotse does when it orders from another OSB broker (adapter \`osb\`) and that broker, or the way to it, fails.
+\`npm run faults\` writes this page from what \`test/brokers/osb.test.ts\` sees; the test fails when the page says
+something else. Cells name the requests that reached the downstream broker from the fault on: a second \`provision\` is a
+repeat with the same ids, \`poll\` asks for last_operation, \`fetch\` reads back what is there, \`catalog\` makes sure that
+a broker is there at all. The account's \`retries\` is 4 here.`);
+
+const operations = Object.keys(verbs) as Verb[];
+
+const once = (polls: number): Chapter => ({
+  title: polls === 0 ? "Once, at a synchronous broker" : "Once, at an asynchronous broker",
+  says: "The customer is told that it succeeded, in every cell, and what is left downstream is what the customer was told: nothing twice, nothing lost. There is nothing to clean up.",
+  first: "it …",
+  columns: operations,
+});
+
+for (const polls of [0, 2]) {
+  const chapter = once(polls);
   t.test(
     `whatever goes wrong once is put right (${polls === 0 ? "synchronous" : "asynchronous"} downstream)`,
     async (t) => {
-      for (const [name, fault] of Object.entries(faults))
-        for (const verb of Object.keys(verbs) as Verb[])
-          t.test(`it ${name} at ${verb}`, async (t) => {
-            const both = await chain(t);
+      const chainFor = await chains(t);
+      for (const [name, { fault }] of Object.entries(faults))
+        for (const verb of operations)
+          await t.test(`it ${name} at ${verb}`, async (t) => {
+            const both = chainFor(name);
+            both.next();
             await upTo(both, verb);
             both.downstream.polls = polls;
             both.downstream.script[verb].push(fault);
+            both.downstream.calls.length = 0;
             t.equal(await verbs[verb](both), "succeeded");
+            seen.note(chapter, name, verb, requestsIn(both.downstream.calls));
             await agree(t, both, verb);
           });
     },
   );
+}
+
+const polled = ["provision", "update", "bind", "deprovision", "unbind"] as const;
+
+const whilePolling: Chapter = {
+  title: "Twice in a row, while it is asked how far it is",
+  says: "No fault of an answer about the progress makes an operation fail: the customer is told that it succeeded, and both sides know of the same. After `404` the request itself is said again, since the downstream may have forgotten it; `410` is the end of a removal, and to everything else no answer.",
+  first: "to the poll it …",
+  columns: polled,
+};
 
 t.test("whatever goes wrong while polling is no failure", async (t) => {
-  const whilePolling = { ...faults, "answers 404": fixed(404), "answers 400": fixed(400), "answers 401": fixed(401) };
-  const both = await chain(t);
-  for (const [name, fault] of Object.entries(whilePolling))
-    for (const verb of ["provision", "bind", "update", "deprovision"] as const)
+  const more = {
+    "answers 404": answers(404),
+    "answers 410": answers(410),
+    "answers 400": answers(400),
+    "answers 403": answers(403),
+    "answers a state that OSB does not know": answers(200, { state: "perhaps" }),
+  };
+  const plain = Object.entries(faults).map(([name, { fault }]) => [name, fault] as const);
+  const chainFor = await chains(t);
+  for (const [name, fault] of [...plain, ...Object.entries(more)])
+    for (const verb of polled)
       await t.test(`it ${name} when asked about ${verb}`, async (t) => {
+        const both = chainFor(name);
         both.next();
         await upTo(both, verb);
         both.downstream.polls = 2;
         both.downstream.script.poll.push(fault, fault);
+        both.downstream.calls.length = 0;
         t.equal(await verbs[verb](both), "succeeded");
+        seen.note(whilePolling, name, verb, requestsIn(both.downstream.calls));
+        // 410 says that it is gone; what it was said before it was true is not asked for twice.
+        both.downstream.script.poll.length = 0;
+        both.downstream.finish();
         await agree(t, both, verb);
       });
 });
 
-function fixed(status: number, body: object = {}): (typeof faults)[string] {
-  return (_call, response) => send(response, { status, body });
-}
+const refused: Chapter = {
+  title: "A no",
+  says: "Status and `error` that the customer is told, with the downstream's description. It is believed, and nothing was changed: a refused create leaves nothing, and its id is free; after a refused change or removal things are as they were. There is nothing to clean up.",
+  first: "it answers …",
+  columns: operations,
+};
+
+t.test("a no is told as one, and things are as they were", async (t) => {
+  const both = await chain(t);
+  for (const status of [400, 403, 404, 409, 410, 413, 422])
+    for (const verb of operations)
+      await t.test(`${status} to ${verb}`, async (t) => {
+        both.next();
+        await removable(both, verb);
+        const before = [...both.downstream.inventory.keys()];
+        both.downstream.script[verb].push(answers(status, { description: "The provider says no." }));
+        both.downstream.calls.length = 0;
+        const told = await verbs[verb](both);
+        seen.note(refused, String(status), verb, `${told}: ${requestsIn(both.downstream.calls)}`);
+        if (told !== "succeeded") t.same([...both.downstream.inventory.keys()], before, "nothing has changed");
+        else t.ok(verb === "deprovision" || verb === "unbind", "what is gone is gone");
+      });
+});
+
+const again: Chapter = {
+  title: "Again and again, after a first 502 with a reason",
+  says: 'After `retries` repeats it counts as failed: the customer is told the first reason (`ProvisionFailed`, `BindFailed` or `UpdateFailed`, 500), since later ones tend to be about its consequences. Lotse removes what may have been made, and takes back what may have been changed, without being asked; then both sides know of the same again. Faults that say "not now" or "not you" (408, 429, ConcurrencyError, 401, 412) do not count: they wait until the operation\'s time is up.',
+  first: "then it …",
+  columns: ["provision", "update", "bind"],
+};
+
+/** Without those that are repeated until the deadline, and those that are as good as an answer. */
+const lasting = Object.entries(faults).filter(
+  ([name]) => !/429|408|Concurrency|401|412|slowly|does not know/.test(name),
+);
 
 t.test("what keeps failing is given up, told with its first reason, and cleaned up", async (t) => {
-  const both = await chain(t);
-  for (const [name, fault] of Object.entries(faults)) {
-    // These say that the request was not looked at; it is repeated until the deadline.
-    if (/429|408|Concurrency/.test(name)) continue;
-    for (const verb of ["provision", "bind"] as const)
+  const chainFor = await chains(t);
+  for (const [name, { fault }] of lasting)
+    for (const verb of ["provision", "update", "bind"] as const)
       await t.test(`it ${name} at ${verb}, again and again`, async (t) => {
+        const both = chainFor(name);
         both.next();
         await upTo(both, verb);
-        both.downstream.script[verb].push(fixed(502, { description: "the first reason" }), ...Array(4).fill(fault));
+        both.downstream.calls.length = 0;
+        both.downstream.script[verb].push(answers(502, { description: "the first reason" }), ...Array(4).fill(fault));
         t.match(await verbs[verb](both), /the first reason/);
-        await nothingLeft(both, verb === "provision" ? undefined : isBinding);
+        await cleanedUp(both);
+        seen.note(again, name, verb, requestsIn(both.downstream.calls));
+        const times = both.downstream.calls.filter((call) => call.asked === verb).length;
+        t.equal(times, verb === "update" ? 6 : 5, "within the budget");
         await agree(t, both, verb);
-        t.equal(both.downstream.calls.filter(({ asked }) => asked === verb).length, 5, "within the budget");
       });
-  }
+});
+
+const removals = ["unbind", "deprovision"] as const;
+
+const removedLater: Chapter = {
+  title: "A removal, again and again, after a first 502 with a reason",
+  says: "After `retries` repeats the removal counts as failed: the customer is told the first reason (`UnbindFailed` or `DeprovisionFailed`, 500), and the thing stays on record, whether it is still there downstream or not. Lotse does not go on by itself, since the platform owns what it did not see go; the next DELETE finishes it, and both sides know of the same. Cells: until the failure; with the next DELETE.",
+  first: "then it …",
+  columns: removals,
+};
+
+t.test("a removal that keeps failing is told as failed, and the next one finishes it", async (t) => {
+  const chainFor = await chains(t);
+  for (const [name, { fault }] of lasting)
+    for (const verb of removals)
+      await t.test(`it ${name} at ${verb}, again and again`, async (t) => {
+        const both = chainFor(name);
+        const { downstream } = both;
+        both.next();
+        await removable(both, verb);
+        downstream.calls.length = 0;
+        downstream.script[verb].push(answers(502, { description: "the first reason" }), ...Array(4).fill(fault));
+        t.match(await verbs[verb](both), /the first reason/);
+        const first = requestsIn(downstream.calls.splice(0));
+        t.equal(await verbs[verb](both), "succeeded");
+        seen.note(removedLater, name, verb, `${first}; ${requestsIn(downstream.calls)}`);
+        await agree(t, both, verb);
+      });
+});
+
+/** What a removal needs before it; without a binding, which would be taken first. */
+const removable = (both: Chain, verb: Verb) => (verb === "deprovision" ? verbs.provision(both) : upTo(both, verb));
+
+/** Until Lotse has put right on its own what a failure may have left: no operation of its own is open any more. */
+async function cleanedUp({ lotse }: Chain): Promise<void> {
+  const until = Date.now() + 10_000;
+  const open = () => lotse.open.knex("operations").where({ state: "open" }).first("token");
+  while ((await open()) !== undefined && Date.now() < until) await moment();
+}
+
+t.test("docs/faults.md says what was seen", async (t) => {
+  const meanings = new Map(Object.entries(faults).map(([name, { means }]) => [name, means]));
+  const text = seen.text(meanings);
+  if (process.env.FAULTS === "write") writeFileSync(page, text);
+  t.equal(existsSync(page) ? readFileSync(page, "utf8") : "", text, "or it is stale: npm run faults");
 });
 
 t.test("a considered no reaches the customer in the downstream's words, without secrets", async (t) => {
   const both = await chain(t);
   const no = { error: "QuotaExceeded", description: "No room for hunter2hunter2, ask your \u001b[31mprovider." };
-  both.downstream.script.provision.push(fixed(400, no));
+  both.downstream.script.provision.push(answers(400, no));
   const wanted = order(syncPlan, { parameters: { size: 1, note: "hunter2hunter2" } });
   const answer = await both.lotse.ask("PUT", `${both.instance}${incomplete}`, wanted);
   t.equal(answer.status, 400);
@@ -202,10 +339,7 @@ t.test("a considered no reaches the customer in the downstream's words, without 
 
 t.test("a no after a lost answer is not believed to mean that nothing is there", async (t) => {
   const both = await chain(t);
-  both.downstream.script.provision.push(
-    faults["drops the answer"] ?? fixed(500),
-    fixed(400, { description: "Quota." }),
-  );
+  both.downstream.script.provision.push(dropped, answers(400, { description: "Quota." }));
   t.match(await verbs.provision(both), /failed|500/);
   await nothingLeft(both);
   t.equal(both.downstream.inventory.size, 0);
@@ -216,7 +350,7 @@ t.test("a broker that answers every repeat with 409 still gives its instance and
     const both = await chain(t);
     await upTo(both, verb);
     both.downstream.forgetful = true;
-    both.downstream.script[verb].push(faults["drops the answer"] ?? fixed(500));
+    both.downstream.script[verb].push(dropped);
     t.equal(await verbs[verb](both), "succeeded");
     await agree(t, both, verb);
   }
@@ -240,7 +374,7 @@ t.test("an update that failed downstream says what is left of the instance", asy
   await verbs.provision(both);
   both.downstream.polls = 1;
   const failed = { state: "failed", description: "No.", instance_usable: true, update_repeatable: false };
-  both.downstream.script.poll.push(fixed(200, failed));
+  both.downstream.script.poll.push(answers(200, failed));
   const begun = await both.lotse.ask("PATCH", `${both.instance}${incomplete}`, access(largerPlan));
   const state = await settledState(both.lotse, `${both.instance}/last_operation?operation=${begun.body.operation}`);
   t.same(state.body, failed);
@@ -332,7 +466,7 @@ t.test("a rotation is handed on where the downstream knows it, and is a fresh bi
 
 t.test("a broker that is down is left alone for a while and costs no operation", async (t) => {
   const both = await chain(t, { settings: { breaker: { failures: 2, coolDownMs: 150 }, retries: 50 } });
-  both.downstream.script.provision.push(...Array(2).fill(faults["drops the request"]));
+  both.downstream.script.provision.push(...Array(2).fill(faults["drops the request"]?.fault));
   t.equal(await verbs.provision(both), "succeeded");
   t.equal(both.downstream.calls.filter(({ asked }) => asked === "provision").length, 3);
 });
@@ -348,9 +482,9 @@ t.test("an address where nobody answers, a refused password and a wrong address 
   t.equal(await check(downstream.url), undefined);
   t.match(await check(downstream.url, "wrong"), /refuses the credentials/);
   t.match(await check("http://127.0.0.1:1"), /cannot be asked/);
-  downstream.script.catalog.push(fixed(404));
+  downstream.script.catalog.push(answers(404));
   t.match(await check(downstream.url), /does not answer like an OSB broker/);
-  downstream.script.catalog.push(fixed(412, { description: "Speak 2.13." }));
+  downstream.script.catalog.push(answers(412, { description: "Speak 2.13." }));
   t.match(await check(downstream.url), /Speak 2.13/);
 });
 

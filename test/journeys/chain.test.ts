@@ -8,6 +8,7 @@
 import { randomInt } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import t, { type Test } from "tap";
+import { patienceText } from "../../src/core/give-up.ts";
 import { type Carried, lineFaults, type Watcher } from "../support/bad-line.ts";
 import {
   type Chain,
@@ -189,10 +190,14 @@ async function compare(
   t.same(untold, [], "living instances are told as they were ordered; credentials log in, those taken back do not");
   const failed = (["near", "far"] as const).flatMap((end) =>
     readBooks(chain, end)
-      .operations.filter(({ state, description }) => state === "failed" && !description?.startsWith("Cancelled: "))
+      .operations.filter(({ state }) => state === "failed")
       .map(({ kind, description }) => `${end}: ${kind}, ${description}`),
   );
-  t.same(failed, [], "and nothing was called failed but what its platform took back");
+  // A request that allows no 202 is given up after 50 s, undone, and asked again.
+  const late = failed.filter((line) => line.endsWith(patienceText));
+  if (late.length > 0) t.comment(`${late.length} requests were not done in time`);
+  const wrongly = failed.filter((line) => !late.includes(line) && !line.includes(", Cancelled: "));
+  t.same(wrongly, [], "and nothing was called failed but what its platform took back or could not wait for");
 }
 
 t.test(

@@ -4,7 +4,7 @@
  */
 import { once } from "node:events";
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 import type { Test } from "tap";
 
@@ -52,7 +52,7 @@ export async function startLine(t: Test, { judge, onMoment }: Watcher): Promise<
   const server = createServer((question, answer) => {
     question.on("error", () => undefined);
     answer.on("error", () => undefined);
-    carry(question, answer).catch(() => question.socket.resetAndDestroy());
+    carry(question, answer).catch(() => reset(question.socket));
   });
 
   async function carry(question: IncomingMessage, answer: ServerResponse): Promise<void> {
@@ -68,7 +68,7 @@ export async function startLine(t: Test, { judge, onMoment }: Watcher): Promise<
     onMoment("request");
     const reply = ask(method, path, question, body);
     if (is("resets after the body")) {
-      question.socket.resetAndDestroy();
+      reset(question.socket);
       await reply.catch(() => undefined);
       return;
     }
@@ -80,7 +80,7 @@ export async function startLine(t: Test, { judge, onMoment }: Watcher): Promise<
       return;
     }
     answer.writeHead(status, headers);
-    if (is("cuts the answer")) answer.write(text.subarray(0, text.length / 2), () => question.socket.resetAndDestroy());
+    if (is("cuts the answer")) answer.write(text.subarray(0, text.length / 2), () => reset(question.socket));
     else answer.end(text);
   }
 
@@ -104,6 +104,12 @@ export async function startLine(t: Test, { judge, onMoment }: Watcher): Promise<
       target = new URL(url);
     },
   };
+}
+
+/** Node 24 never gets rid of a socket that is reset while it ends, which it does once its other side was killed. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 interface Reply {

@@ -119,6 +119,8 @@ interface Books {
     readonly state: string;
     readonly kind: string;
     readonly description: string | null;
+    readonly instanceUid: string;
+    readonly bindingUid: string | null;
   }[];
 }
 
@@ -129,7 +131,9 @@ export function readBooks({ directories }: Chain, end: End): Books {
     return {
       instances: all("SELECT uid, instance_id AS id, plan_id AS plan, state FROM instances"),
       bindings: all("SELECT uid, binding_id AS id, plan_id AS plan, state, instance_uid AS instanceUid FROM bindings"),
-      operations: all("SELECT state, kind, description FROM operations"),
+      operations: all(
+        "SELECT state, kind, description, instance_uid AS instanceUid, binding_uid AS bindingUid FROM operations",
+      ),
     };
   } finally {
     database.close();
@@ -203,20 +207,17 @@ async function serverInventory(
   return lines.sort();
 }
 
-/** An order that stood was carried out once: the far broker has one row for it, living or not. */
+/** The far broker may have one row for each time the near one set out to make the thing, whatever became of it. */
 function repeatedIn(near: Books, far: Books, farName: (id: string) => string): string[] {
-  const count = (rows: readonly Recorded[]) => {
-    const counts = new Map<string, number>();
-    for (const { id } of rows) counts.set(id, (counts.get(id) ?? 0) + 1);
-    return counts;
-  };
-  const made = new Map([...count(far.instances), ...count(far.bindings)]);
-  const living = new Set(
-    [...near.instances, ...near.bindings]
-      .filter(({ state }) => state !== "deleted")
-      .map(({ uid }) => downstreamId(uid)),
-  );
-  return [...made].filter(([id, times]) => living.has(id) && times > 1).map(([id, times]) => `${farName(id)} ${times}`);
+  const due = new Map<string, number>();
+  for (const { kind, instanceUid, bindingUid } of near.operations) {
+    if (kind !== "provision" && kind !== "bind") continue;
+    const id = downstreamId(bindingUid ?? instanceUid);
+    due.set(id, (due.get(id) ?? 0) + 1);
+  }
+  const made = new Map<string, number>();
+  for (const { id } of [...far.instances, ...far.bindings]) made.set(id, (made.get(id) ?? 0) + 1);
+  return [...made].filter(([id, times]) => times > (due.get(id) ?? 0)).map(([id, times]) => `${farName(id)} ${times}`);
 }
 
 /** The ids, as the platform knows them, of living instances whose database holds what their customers noted. */

@@ -36,6 +36,8 @@ export interface ScriptedBroker {
   polls: number;
   /** Its catalog's services; their bytes make its ETag. */
   services: readonly JsonObject[];
+  /** What is under way is done now, without anybody asking. */
+  finish(): void;
   /** Answers every repeated create with 409, as some brokers do. */
   forgetful: boolean;
 }
@@ -96,7 +98,7 @@ export async function startScriptedBroker(t: Test, wishes: BrokerWishes = {}): P
       case "fetch":
         return there === undefined ? { status: 404, body: {} } : { status: 200, body: { ...(there.made as object) } };
       case "poll":
-        return poll(path);
+        return poll(path, call.query.get("operation"));
       case "provision":
       case "bind":
         if (asked === "bind" && !inventory.has(instance)) return { status: 404, body: { description: "no instance" } };
@@ -135,7 +137,8 @@ export async function startScriptedBroker(t: Test, wishes: BrokerWishes = {}): P
     return { status: 202, body: { operation: `op of ${path}` } };
   }
 
-  function poll(path: string): Reply {
+  function poll(path: string, operation: string | null): Reply {
+    if (operation !== null && operation !== `op of ${path}`) return { status: 404, body: {} };
     const job = jobs.get(path);
     if (job === undefined)
       return inventory.has(path) ? { status: 200, body: { state: "succeeded" } } : { status: 410, body: {} };
@@ -165,6 +168,10 @@ export async function startScriptedBroker(t: Test, wishes: BrokerWishes = {}): P
     polls: 0,
     forgetful: false,
     services: [],
+    finish() {
+      for (const { finish } of jobs.values()) finish();
+      jobs.clear();
+    },
   };
   return broker;
 }
@@ -182,47 +189,108 @@ export function send(response: ServerResponse, { status, body }: Reply): void {
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 }
 
+/** A fault, and what it means to whoever reads the table of them. */
+export interface KnownFault {
+  readonly means: string;
+  readonly fault: Fault;
+}
+
+/** Does what was asked for; then the answer is this instead. */
+const butAnswers =
+  (status: number, text: string): Fault =>
+  (_call, response, serve) => {
+    serve();
+    response.writeHead(status, { "content-type": "application/json" });
+    response.on("error", () => {}).end(text);
+  };
+
+export const answers =
+  (status: number, body: object = {}): Fault =>
+  (_call, response) =>
+    send(response, { status, body });
+
 /** Faults by what a customer's network or a provider's broker may do. */
-export const faults: { readonly [name: string]: Fault } = {
-  "drops the request": (_call, response) => void response.destroy(),
-  "drops the answer": (_call, response, serve) => {
-    serve();
-    response.destroy();
+export const faults: { readonly [name: string]: KnownFault } = {
+  "drops the request": {
+    means: "the connection ends, and nothing was done",
+    fault: (_call, response) => void response.destroy(),
   },
-  "resets in the middle of the answer": (_call, response, serve) => {
-    const { status, body } = serve();
-    response.writeHead(status, { "content-type": "application/json", "content-length": 1000 });
-    response.write(JSON.stringify(body).slice(0, 1), () => response.destroy());
+  "drops the answer": {
+    means: "it was done, and the connection ends without an answer",
+    fault: (_call, response, serve) => {
+      serve();
+      response.destroy();
+    },
   },
-  "answers 500 before doing anything": (_call, response) => send(response, { status: 500, body: {} }),
-  "answers 500 although it did it": (_call, response, serve) => {
-    serve();
-    send(response, { status: 500, body: {} });
+  "resets after the body": {
+    means: "it was done, and the connection is reset (RST) once the request is through",
+    fault: (_call, response, serve) => {
+      serve();
+      response.socket?.resetAndDestroy();
+    },
   },
-  "answers 503": (_call, response) => send(response, { status: 503, body: { description: "maintenance" } }),
-  "answers 429": (_call, response) => send(response, { status: 429, body: {} }),
-  "answers 408": (_call, response) => send(response, { status: 408, body: {} }),
-  "answers ConcurrencyError": (_call, response) => send(response, { status: 422, body: { error: "ConcurrencyError" } }),
-  "answers malformed JSON": (_call, response, serve) => {
-    serve();
-    response.writeHead(200, { "content-type": "application/json" }).end("{");
+  "resets in the middle of the answer": {
+    means: "it was done, and the answer breaks off",
+    fault: (_call, response, serve) => {
+      const { status, body } = serve();
+      response.writeHead(status, { "content-type": "application/json", "content-length": 1000 });
+      response.write(JSON.stringify(body).slice(0, 1), () => response.destroy());
+    },
   },
-  "answers a list": (_call, response, serve) => {
-    serve();
-    response.writeHead(200, { "content-type": "application/json" }).end("[]");
+  "answers slowly": {
+    means: "it was done, and the answer comes late, but within `timeoutMs`",
+    fault: (_call, response, serve) => {
+      const reply = serve();
+      setTimeout(() => send(response, reply), 50);
+    },
   },
-  "answers 204": (_call, response, serve) => {
-    serve();
-    response.writeHead(204).end();
+  "answers too late": {
+    means: "it was done, and no answer comes within `timeoutMs`",
+    fault: (_call, response, serve) => {
+      serve();
+      setTimeout(() => response.destroy(), 2_000).unref();
+    },
   },
-  "answers too much": (_call, response, serve) => {
-    serve();
-    response.writeHead(200, { "content-type": "application/json" });
-    response.on("error", () => {}).end(JSON.stringify({ much: "x".repeat(100_000) }));
+  "answers 500 before doing anything": { means: "without a description", fault: answers(500) },
+  "answers 500 although it did it": { means: "without a description", fault: butAnswers(500, "{}") },
+  "answers 502": { means: "a gateway's word, nothing was done", fault: answers(502) },
+  "answers 503": { means: "maintenance, nothing was done", fault: answers(503, { description: "maintenance" }) },
+  "answers 504": { means: "a gateway's word, but it was done", fault: butAnswers(504, "gateway timeout") },
+  "answers 429": { means: "too many requests, nothing was done", fault: answers(429) },
+  "answers 408": { means: "the request took too long, nothing was done", fault: answers(408) },
+  "answers ConcurrencyError": {
+    means: "422: another operation is under way, nothing was done",
+    fault: answers(422, { error: "ConcurrencyError" }),
   },
-  "answers too late": (_call, response, serve) => {
-    serve();
-    setTimeout(() => response.destroy(), 2_000).unref();
+  "answers 401": { means: "the account is refused, nothing was done", fault: answers(401) },
+  "answers 412": { means: "the API version is refused, nothing was done", fault: answers(412) },
+  "answers malformed JSON": { means: "it was done, and the answer is `{`", fault: butAnswers(200, "{") },
+  "answers a list": { means: "it was done, and the answer is `[]`", fault: butAnswers(200, "[]") },
+  "answers 204": {
+    means: "it was done, and the answer has no body",
+    fault: (_call, response, serve) => {
+      serve();
+      response.writeHead(204).end();
+    },
   },
-  redirects: (_call, response) => void response.writeHead(302, { location: "https://elsewhere.example" }).end(),
+  "answers too much": {
+    means: "it was done, and the answer is longer than `maxResponseBytes`",
+    fault: butAnswers(200, JSON.stringify({ much: "x".repeat(100_000) })),
+  },
+  "names an operation that is no text": {
+    means: "it was begun or done, and 202 says `operation: 42`",
+    fault: butAnswers(202, '{"operation":42}'),
+  },
+  "names an operation that is too long": {
+    means: "as before, with more than 10,000 characters",
+    fault: butAnswers(202, JSON.stringify({ operation: "o".repeat(10_001) })),
+  },
+  "names an operation it does not know": {
+    means: "as before, and last_operation answers 404 to it",
+    fault: butAnswers(202, '{"operation":"of somebody else"}'),
+  },
+  redirects: {
+    means: "302 to another address, nothing was done",
+    fault: (_call, response) => void response.writeHead(302, { location: "https://elsewhere.example" }).end(),
+  },
 };
