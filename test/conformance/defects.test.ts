@@ -3,7 +3,7 @@ import t from "tap";
 import { checks } from "../../src/conformance/checks/index.ts";
 import { runConformance } from "../../src/conformance/run.ts";
 import { Secret } from "../../src/core/secret.ts";
-import { type Defect, login, startConformantBroker } from "../support/conformant-broker.ts";
+import { type Defect, login, plans, startConformantBroker } from "../support/conformant-broker.ts";
 import { defects } from "../support/defects.ts";
 
 async function check(t: Parameters<typeof startConformantBroker>[0], plan: string, defect?: Defect) {
@@ -34,6 +34,24 @@ t.test("each of the things that brokers do wrong is found, by one check and no o
     t.equal(report.verdict, level === "MUST" ? "not conforming" : "conforming", `${name}: a ${level}`);
     t.equal(report.leftovers.length, leavesSomething ? 1 : 0, `${name}: what could not be removed is told`);
     if (!leavesSomething) t.equal(broker.things.size, 0, `${name}: nothing is left`);
+  }
+});
+
+t.test("what the specification leaves to a broker is held against none", async (t) => {
+  const fair: Readonly<Record<string, Defect>> = {
+    "a change between these two plans is refused with 422": {
+      instead: ({ kind, body }) =>
+        kind === "update" && body?.plan_id === plans.larger
+          ? {
+              status: 422,
+              body: { error: "PlanChangeNotSupported", description: "Not from here.", update_repeatable: false },
+            }
+          : undefined,
+    },
+  };
+  for (const [name, way] of Object.entries(fair)) {
+    const { found, report } = await check(t, "quick", way);
+    t.same([found, report.counts.notReached], [[], 0], name);
   }
 });
 

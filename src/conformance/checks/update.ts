@@ -4,6 +4,7 @@ import {
   expectStatus,
   finding,
   fine,
+  isCoded,
   isRefusal,
   isSuccess,
   NotClaimed,
@@ -149,6 +150,9 @@ export const updateChecks: readonly PlanCheck[] = [
       const moved = await context.story(move);
       if (moved === undefined) throw new NotClaimed("no plan to move to was named (--update-plan)");
       const { asked, ending, fetched } = moved;
+      // Not every plan leads to every other: 422 is how the specification has a broker say so.
+      if (answerOf(asked).status === 422 && !isCoded(answerOf(asked), "AsyncRequired"))
+        throw new NotClaimed("the broker does not move instances from this plan to that one");
       if (!achieved(asked, ending)) {
         const { status } = answerOf(asked);
         const message =
