@@ -22,7 +22,7 @@ import { lotse } from "../support/command.ts";
 import { holdAt } from "../support/gate.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
 import { createScripted, type Scripted } from "../support/scripted.ts";
-import { basic, faults, startScriptedBroker } from "../support/scripted-broker.ts";
+import { answers, basic, startScriptedBroker } from "../support/scripted-broker.ts";
 
 const server = await postgresqlForTests(t);
 let databases = 0;
@@ -306,7 +306,7 @@ story(
     for (const path of gone) downstream.inventory.delete(path);
     for (let turn = 0; turn < 2; turn++) await look(broker);
     t.same(told(await openOnes(broker)), ["missing b3", "missing i2", "missing i3"]);
-    downstream.script.fetch.push(...Array(4).fill(faults["answers 503"]));
+    downstream.script.fetch.push(...Array(4).fill(answers(503)));
     for (let turn = 0; turn < 2; turn++) await look(broker);
     t.same(told(await openOnes(broker)).length, 3, "a broker that is away neither adds nor takes back anything");
     t.same([...downstream.inventory.keys()].length, 1);
