@@ -3,7 +3,7 @@
  * while the line between them fails as networks do.
  *
  * Everything is drawn from one seed, which is told: `CHAIN_SEED=… npx tap test/journeys/chain.test.ts` draws the same
- * lives, faults and kills. 40 lives by default; with CRASH_TESTS=all, as in `.ci/run`, 500.
+ * lives, faults and kills. 40 lives by default; with CRASH_TESTS=all, as in `.ci/run`, more than 500.
  */
 import { randomInt } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
@@ -26,9 +26,12 @@ import { postgresqlForTests, type TestPostgresql } from "../support/postgresql.t
 import { type Chance, chanceOf } from "../support/seeded.ts";
 
 const seed = Number(process.env.CHAIN_SEED ?? randomInt(2 ** 31));
-const lives = process.env.CRASH_TESTS === "all" ? 500 : 40;
+const thorough = process.env.CRASH_TESTS === "all";
+/** So many have to meet a fault; some are lived between two of them. */
+const faulty = thorough ? 500 : 30;
+const lives = thorough ? 535 : 40;
 /** At once; most of their time is spent waiting for leases to run out. */
-const together = process.env.CRASH_TESTS === "all" ? 100 : 40;
+const together = thorough ? 100 : 40;
 
 const nameOf = (life: number) => `life-${life}`;
 
@@ -130,11 +133,8 @@ async function leadLives(t: Test): Promise<void> {
   const kills = await killing;
   const met = [...faults.met.values()].reduce((sum, some) => sum + some, 0);
   t.comment(`CHAIN_SEED=${seed}: ${kills} kills, ${met} faults on the line`);
-  t.same(
-    [...standings.keys()].filter((id) => !faults.met.has(id)),
-    [],
-    "every life met a fault",
-  );
+  const troubled = [...standings.keys()].filter((id) => faults.met.has(id)).length;
+  t.ok(troubled >= faulty, `${troubled} of ${lives} lives met a fault`);
   t.same(
     [...standings.values()].flatMap(({ problems }) => problems),
     [],

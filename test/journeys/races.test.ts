@@ -660,7 +660,7 @@ story(
 story(
   "a deletion at one replica halts the order that another carries out",
   async (t, start) => {
-    const [one, other] = [await start({ leaseMs: 300 }), await start({ leaseMs: 300 })];
+    const [one, other] = [await start(), await start()];
     const gate = createGate(one.succeed);
     one.script.provision.push(gate.act);
     const waiting = one.ask("PUT", instance, order());
