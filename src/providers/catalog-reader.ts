@@ -1,5 +1,5 @@
 /** Reads providers' own catalogs, each at its pace, and decides what becomes of what was read. */
-import { type CatalogChange, compareCatalogs } from "../catalog/compare.ts";
+import { compareCatalogs } from "../catalog/compare.ts";
 import { identityOf } from "../catalog/identity.ts";
 import { reasonsToHold } from "../catalog/publication.ts";
 import type { Adapter, ProviderOffering } from "../core/adapter.ts";
@@ -117,12 +117,14 @@ export function createCatalogReader(parts: ReaderParts): CatalogReader {
     const { name, details } = provider;
     const before =
       details.publishedSnapshot === undefined ? undefined : await providers.content(details.publishedSnapshot);
-    const changes = await changesBetween(provider, before ?? [], offerings);
+    const living = await livingIn(provider, [...(before ?? []), ...offerings]);
+    const changes = compareCatalogs(before ?? [], offerings, (planId) => living.get(planId) ?? 0);
     const reasons = [
       ...(before === undefined && provider.origin === "registered" ? ["It is the provider's first catalog."] : []),
       ...(details.pinned === true ? ["An earlier catalog was gone back to."] : []),
       ...reasonsToHold(before ?? [], offerings, before === undefined ? [] : changes, rulesWith(details.publication)),
-      ...(await parts.keeper.objections({ provider: name, offerings })),
+      // To merge everything for it is dear, and only plans with instances could be where they must not be.
+      ...(living.size > 0 ? await parts.keeper.objections({ provider: name, offerings }) : []),
     ];
     const snapshot = await providers.keepSnapshot({
       id: parts.newId(),
@@ -153,18 +155,18 @@ export function createCatalogReader(parts: ReaderParts): CatalogReader {
     return { is: "published", snapshot: { ...snapshot, state: "published" } };
   }
 
-  async function changesBetween(
+  /** Living instances by the provider's own plan ids, of those plans that have any. */
+  async function livingIn(
     { name, details }: Provider,
-    before: readonly ProviderOffering[],
-    after: readonly ProviderOffering[],
-  ): Promise<readonly CatalogChange[]> {
-    const ids = new Map(
-      before.flatMap(({ plans }) =>
-        plans.map(({ id }) => [id, identityOf(name, details.identities, "plan", id)] as const),
+    offerings: readonly ProviderOffering[],
+  ): Promise<ReadonlyMap<string, number>> {
+    const own = new Map(
+      offerings.flatMap(({ plans }) =>
+        plans.map(({ id }) => [identityOf(name, details.identities, "plan", id), id] as const),
       ),
     );
-    const living = await parts.livingInstances([...ids.values()]);
-    return compareCatalogs(before, after, (planId) => living.get(ids.get(planId) ?? "") ?? 0);
+    const counts = await parts.livingInstances([...own.keys()]);
+    return new Map([...counts].map(([id, count]) => [own.get(id) ?? id, count]));
   }
 
   return { readDue, read };
