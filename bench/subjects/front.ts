@@ -83,7 +83,8 @@ const app = await buildApp({
   switches: config.osb,
   authenticate: authenticator.authenticate,
   // Never asked here, and without a store to ask.
-  admin: {} as AdminParts,
+  // Nobody asks the management API here.
+  admin: { federation: {}, orphans: {} } as AdminParts,
   ping: async () => {},
   metrics: createMetrics(() => 0),
   log: pino({ base: null, timestamp }, output),
