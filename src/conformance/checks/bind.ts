@@ -1,5 +1,5 @@
 /** Bindings: made, repeated, fetched, rotated and taken back. */
-import { isJsonObject, type Json, type JsonObject, sameJson } from "../../core/json.ts";
+import { type JsonObject, sameJson } from "../../core/json.ts";
 import {
   answerOf,
   expectStatus,
@@ -11,30 +11,17 @@ import {
   NotClaimed,
   NotReached,
   type PlanCheck,
-  type PlanContext,
   reached,
 } from "../check.ts";
 import type { Exchange } from "../client.ts";
-import { achieved } from "../requests.ts";
-import { type Access, type Bound, bindings, unbindable } from "../stories/life.ts";
+import { type Bound, unbindable } from "../stories/life.ts";
+import { bindCheck } from "./bind-check.ts";
+import { isEndpoint, isTime, isVolumeMount, lists, object } from "./binding-shapes.ts";
 import { endOf, expectSameOperation, lastOf, statusAndCode } from "./provision.ts";
+import { unbindChecks } from "./unbind.ts";
 
 /** All but the credentials' own name: what makes up a binding. */
 const parts = ["credentials", "syslog_drain_url", "route_service_url", "volume_mounts", "endpoints"] as const;
-type Check = Omit<PlanCheck, "about" | "needs" | "run"> & {
-  readonly needs?: PlanCheck["needs"];
-  readonly look: (access: Access, context: PlanContext) => readonly Finding[];
-};
-
-function bindCheck({ look, needs = [], ...data }: Check): PlanCheck {
-  return {
-    ...data,
-    needs: ["bindable", ...needs],
-    about: "plan",
-    run: async (context) => look(await context.story(bindings), context),
-  };
-}
-
 /** What the broker hands out: in its answer, or by GET after an asynchronous bind. */
 function dataOf({ asked, fetched }: Bound): { readonly body: JsonObject; readonly exchange: Exchange } {
   const exchange = asked.answer?.status === 202 ? fetched : asked;
@@ -51,11 +38,6 @@ function expectBound({ asked, ending, there }: Bound, what: string): readonly Fi
     return finding(`The ${what} was accepted, and then ${endOf(ending?.state)}.`, asked, ...lastOf(ending?.last));
   return finding(`The ${what} was answered ${statusAndCode(asked)}; expected: 201 or 202.`, asked);
 }
-
-const object = (value: Json | undefined): JsonObject | undefined =>
-  value !== undefined && isJsonObject(value) ? value : undefined;
-
-const lists = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : []);
 
 export const bindChecks: readonly PlanCheck[] = [
   bindCheck({
@@ -295,71 +277,7 @@ export const bindChecks: readonly PlanCheck[] = [
       return isRefusal(answer) ? fine : finding(`The answer was ${answer.status}; expected: 400.`, exchange);
     },
   }),
-  bindCheck({
-    id: "unbind-missing-query",
-    title: "Taking a binding back without service_id and plan_id is a 400, and the binding stays.",
-    section: "Unbinding",
-    level: "MUST",
-    look({ unbindWithoutHints, stillThere }) {
-      const asked = reached(unbindWithoutHints, "deletion");
-      const wrong = expectStatus(asked, [400], "deletion without service_id and plan_id");
-      if (wrong.length > 0 || stillThere === undefined) return wrong;
-      return [201, 202].includes(answerOf(stillThere).status)
-        ? finding("The deletion was refused, and yet the binding was gone.", asked, stillThere)
-        : fine;
-    },
-  }),
-  bindCheck({
-    id: "unbind-works",
-    title: "A binding is taken back: 200 at once, or 202 and success in the end.",
-    section: "Unbinding",
-    level: "MUST",
-    look({ unbind, unbindEnding }) {
-      const asked = reached(unbind, "deletion");
-      if (achieved(asked, unbindEnding)) return expectStatus(asked, [200, 202], "deletion");
-      const { status } = answerOf(asked);
-      if (status === 202)
-        return finding(
-          `The deletion was accepted, and then ${endOf(unbindEnding?.state)}.`,
-          asked,
-          ...lastOf(unbindEnding?.last),
-        );
-      return finding(`The deletion was answered ${statusAndCode(asked)}; expected: 200 or 202.`, asked);
-    },
-  }),
-  bindCheck({
-    id: "unbind-repeat-running",
-    title: "The same deletion of a binding during its execution is a 202 with the same operation.",
-    section: "Unbinding",
-    level: "MUST",
-    look({ unbind, unbindRepeat, unbindRunning }) {
-      const asked = reached(unbind, "deletion");
-      if (asked.answer?.status !== 202) throw new NotClaimed("bindings are taken back at once");
-      if (unbindRunning !== true) throw new NotReached("the deletion was done before anybody could look");
-      return expectSameOperation(asked, reached(unbindRepeat, "repeat"), "deletion");
-    },
-  }),
-  bindCheck({
-    id: "unbind-repeat",
-    title: "Taking back what was taken back is a 410.",
-    section: "Unbinding",
-    level: "MUST",
-    look({ unbind, unbindEnding, unbindAgain }) {
-      if (!achieved(reached(unbind, "deletion"), unbindEnding)) throw new NotReached("no binding was taken back");
-      return expectStatus(unbindAgain, [410], "second deletion");
-    },
-  }),
-  bindCheck({
-    id: "unbind-gone",
-    title: "A binding that was taken back cannot be fetched any more: 404.",
-    section: "Fetching a Service Binding",
-    level: "MUST",
-    needs: ["bindings_retrievable"],
-    look({ unbind, unbindEnding, fetchedAfter }) {
-      if (!achieved(reached(unbind, "deletion"), unbindEnding)) throw new NotReached("no binding was taken back");
-      return expectStatus(fetchedAfter, [404], "fetch afterwards");
-    },
-  }),
+  ...unbindChecks,
   {
     id: "bind-not-claimed",
     title: "A plan that is not bindable refuses to be bound, with another status than an uncoded 422.",
@@ -376,28 +294,3 @@ export const bindChecks: readonly PlanCheck[] = [
     },
   },
 ];
-
-function isEndpoint(value: Json): boolean {
-  const endpoint = object(value);
-  if (endpoint === undefined || typeof endpoint.host !== "string" || endpoint.host === "") return false;
-  const ports = lists(endpoint.ports);
-  const isPort = (port: Json): boolean => typeof port === "string" && /^\d{1,5}(-\d{1,5})?$/.test(port);
-  const protocols: readonly (Json | undefined)[] = [undefined, "tcp", "udp", "all"];
-  return ports.length > 0 && ports.every(isPort) && protocols.includes(endpoint.protocol);
-}
-
-function isVolumeMount(value: Json): boolean {
-  const mount = object(value);
-  const device = object(mount?.device);
-  const named = [mount?.driver, mount?.container_dir, device?.volume_id];
-  return (
-    named.every((text) => typeof text === "string" && text !== "") &&
-    (mount?.mode === "r" || mount?.mode === "rw") &&
-    mount.device_type === "shared"
-  );
-}
-
-const isTime = (value: Json | undefined): boolean =>
-  typeof value === "string" &&
-  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z$/.test(value) &&
-  !Number.isNaN(Date.parse(value));

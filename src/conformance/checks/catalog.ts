@@ -1,33 +1,13 @@
 /** The catalog: what it must and should look like, and what platforms refuse as a whole. */
-import { Ajv } from "ajv";
-import { Ajv2019 } from "ajv/dist/2019.js";
-import { Ajv2020 } from "ajv/dist/2020.js";
-import AjvDraft04 from "ajv-draft-04";
 import { isJsonObject, type Json, type JsonObject, sameJson } from "../../core/json.ts";
-import { type CatalogOffering, type CatalogPlan, objects } from "../catalog.ts";
-import { answerOf, type BrokerCheck, type BrokerContext, type Finding, finding, fine, NotClaimed } from "../check.ts";
+import { objects } from "../catalog.ts";
+import { answerOf, type BrokerCheck, type Finding, finding, fine, NotClaimed } from "../check.ts";
 import { surface } from "../stories/surface.ts";
+import { catalogCheck, isText, memberOf, nameOf, planName, plansOf } from "./catalog-check.ts";
+import { platformLimits } from "./platform-limits.ts";
+import { schemaChecks } from "./schemas.ts";
 
-type Look = (context: BrokerContext) => readonly string[] | Promise<readonly string[]>;
-
-/** A check whose findings are sentences about the catalog, all in one finding. */
-function catalogCheck(check: Omit<BrokerCheck, "about" | "run"> & { readonly look: Look }): BrokerCheck {
-  const { look, ...data } = check;
-  return {
-    ...data,
-    about: "broker",
-    async run(context) {
-      const wrong = await look(context);
-      return wrong.length === 0 ? fine : finding(wrong.join("\n"), context.catalog.exchange);
-    },
-  };
-}
-
-const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
-const nameOf = (offering: CatalogOffering): string => `offering "${offering.name || offering.id || "without a name"}"`;
-const planName = ({ name, id, offering }: CatalogPlan): string =>
-  `plan "${name || id || "without a name"}" of ${nameOf(offering)}`;
-const plansOf = ({ catalog }: BrokerContext): readonly CatalogPlan[] => catalog.offerings.flatMap(({ plans }) => plans);
+const cliFriendly = (name: string): boolean => /^[A-Za-z0-9.-]+$/.test(name) && /[A-Za-z0-9]/.test(name);
 
 function twice<T>(items: readonly T[], key: (item: T) => string): readonly string[] {
   const seen = new Set<string>();
@@ -61,67 +41,6 @@ const requirable = ["syslog_drain", "route_forwarding", "volume_mount"];
 
 const semanticVersion =
   /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/;
-
-interface ParameterSchema {
-  readonly where: string;
-  readonly schema: Json;
-}
-
-const schemaPlaces = [
-  ["service_instance", "create"],
-  ["service_instance", "update"],
-  ["service_binding", "create"],
-] as const;
-
-function schemasOf(context: BrokerContext): readonly ParameterSchema[] {
-  return plansOf(context).flatMap((plan) =>
-    schemaPlaces.flatMap(([thing, verb]) => {
-      const schemas = memberOf(plan.raw, "schemas");
-      const schema = memberOf(memberOf(memberOf(schemas, thing), verb), "parameters");
-      return schema === undefined ? [] : [{ where: `${thing}.${verb}.parameters of ${planName(plan)}`, schema }];
-    }),
-  );
-}
-
-const memberOf = (value: Json | undefined, key: string): Json | undefined =>
-  value !== undefined && isJsonObject(value) ? value[key] : undefined;
-
-function refsIn(value: Json): readonly string[] {
-  if (Array.isArray(value)) return value.flatMap(refsIn);
-  if (!isJsonObject(value)) return [];
-  return Object.entries(value).flatMap(([key, inner]) =>
-    key === "$ref" && typeof inner === "string" ? [inner] : refsIn(inner),
-  );
-}
-
-const longestSchema = 64 * 1024;
-const options = { strict: false, logger: false, validateFormats: false } as const;
-
-/** Made when it is needed first: to compile a metaschema takes a while. */
-function once<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
-}
-
-const validators = [
-  [/draft-04/, once(() => new AjvDraft04.default(options))],
-  [/draft-0[67]/, once(() => new Ajv(options))],
-  [/2019-09/, once(() => new Ajv2019(options))],
-  [/2020-12/, once(() => new Ajv2020(options))],
-] as const;
-
-/** What is wrong with a schema in the words of its own metaschema; empty for a good one, or a draft nobody here knows. */
-function schemaTrouble(schema: JsonObject): string {
-  const draft = typeof schema.$schema === "string" ? schema.$schema : "";
-  const [, validator] = validators.find(([drafts]) => drafts.test(draft)) ?? [];
-  const ajv = validator?.();
-  if (ajv === undefined) return "";
-  const { $schema: _draft, ...plain } = schema;
-  return ajv.validateSchema(plain) === true ? "" : ajv.errorsText(ajv.errors, { dataVar: "the schema" });
-}
 
 export const catalogChecks: readonly BrokerCheck[] = [
   {
@@ -285,53 +204,7 @@ export const catalogChecks: readonly BrokerCheck[] = [
       ];
     },
   }),
-  catalogCheck({
-    id: "catalog-schema-valid",
-    title: "Schemas of parameters are JSON schemas that name their draft.",
-    section: "Input Parameters Schema Object",
-    level: "MUST",
-    look: (context) =>
-      schemasOf(context).flatMap(({ where, schema }) => {
-        if (!isJsonObject(schema)) return [`${where} is no object.`];
-        if (!isText(schema.$schema)) return [`${where} has no $schema.`];
-        const trouble = schemaTrouble(schema);
-        return trouble === "" ? [] : [`${where} is no valid schema of its draft: ${trouble}.`];
-      }),
-  }),
-  catalogCheck({
-    id: "catalog-schema-references",
-    title: "Schemas of parameters refer to nothing outside themselves.",
-    section: "Input Parameters Schema Object",
-    level: "MUST",
-    look: (context) =>
-      schemasOf(context).flatMap(({ where, schema }) =>
-        refsIn(schema)
-          .filter((reference) => !reference.startsWith("#"))
-          .map((reference) => `${where} refers to ${reference}.`),
-      ),
-  }),
-  catalogCheck({
-    id: "catalog-schema-size",
-    title: "No schema of parameters is larger than 64 kB.",
-    section: "Input Parameters Schema Object",
-    level: "MUST",
-    look: (context) =>
-      schemasOf(context)
-        .map(({ where, schema }) => ({ where, bytes: Buffer.byteLength(JSON.stringify(schema)) }))
-        .filter(({ bytes }) => bytes > longestSchema)
-        .map(({ where, bytes }) => `${where} has ${bytes} bytes.`),
-  }),
-  catalogCheck({
-    id: "catalog-schema-draft",
-    title: "Schemas of parameters are of draft 4, the only one that every platform understands.",
-    section: "Input Parameters Schema Object",
-    level: "SHOULD",
-    look: (context) =>
-      schemasOf(context)
-        .filter(({ schema }) => isText(memberOf(schema, "$schema")))
-        .filter(({ schema }) => !String(memberOf(schema, "$schema")).includes("draft-04"))
-        .map(({ where, schema }) => `${where} is of ${String(memberOf(schema, "$schema"))}.`),
-  }),
+  ...schemaChecks,
   catalogCheck({
     id: "catalog-maintenance-version",
     title: "maintenance_info has a version of Semantic Versioning 2.0.",
@@ -382,53 +255,3 @@ export const catalogChecks: readonly BrokerCheck[] = [
     },
   },
 ];
-
-const cliFriendly = (name: string): boolean => /^[A-Za-z0-9.-]+$/.test(name) && /[A-Za-z0-9]/.test(name);
-
-/** What the two platforms check beyond the specification. */
-function platformLimits(context: BrokerContext): readonly string[] {
-  const wrong: string[] = [];
-  const services = context.catalog.exchange.answer?.body?.services;
-  if (Array.isArray(services) && services.length === 0)
-    wrong.push("There are no offerings: Cloud Foundry refuses an empty catalog.");
-  for (const offering of context.catalog.offerings) {
-    const { raw } = offering;
-    for (const member of ["tags", "requires"])
-      if (raw[member] === null) wrong.push(`${member} of ${nameOf(offering)} is null: Cloud Foundry wants it absent.`);
-    const tags = Array.isArray(raw.tags) ? raw.tags.join("") : "";
-    if (tags.length > 2048)
-      wrong.push(`The tags of ${nameOf(offering)} have ${tags.length} characters, more than 2048.`);
-    const client = raw.dashboard_client;
-    if (client !== undefined && isJsonObject(client))
-      for (const member of ["id", "secret", "redirect_uri"])
-        if (!isText(client[member])) wrong.push(`dashboard_client of ${nameOf(offering)} has no ${member}.`);
-    wrong.push(...longNames(offering.id, offering.name, nameOf(offering)), ...blanks(raw, nameOf(offering)));
-    for (const plan of offering.plans) {
-      wrong.push(...longNames(plan.id, plan.name, planName(plan)), ...blanks(plan.raw, planName(plan)));
-      const info = plan.raw.maintenance_info;
-      const unknown = isJsonObject(info ?? null)
-        ? Object.keys(info as JsonObject).filter((key) => key !== "version" && key !== "description")
-        : [];
-      if (unknown.length > 0)
-        wrong.push(`maintenance_info of ${planName(plan)} has ${unknown.join(", ")}, which Cloud Foundry refuses.`);
-      const duration = plan.raw.maximum_polling_duration;
-      if (typeof duration === "number" && duration <= 60)
-        wrong.push(
-          `maximum_polling_duration of ${planName(plan)} is ${duration} s: Cloud Foundry polls once a minute, then deletes.`,
-        );
-    }
-  }
-  return wrong;
-}
-
-function longNames(id: string, name: string, what: string): string[] {
-  return Object.entries({ id, name })
-    .filter(([, text]) => text.length > 63)
-    .map(([member, text]) => `The ${member} of ${what} has ${text.length} characters; Kubernetes takes 63.`);
-}
-
-function blanks(raw: JsonObject, what: string): string[] {
-  return ["id", "name", "description"]
-    .filter((member) => isText(raw[member]) && String(raw[member]).trim() === "")
-    .map((member) => `The ${member} of ${what} is blank.`);
-}
