@@ -8,8 +8,10 @@ import type { Millis, Offering } from "./core/model.ts";
 import { type CatalogKeeper, createCatalogKeeper } from "./providers/catalog-keeper.ts";
 import { type CatalogReader, createCatalogReader } from "./providers/catalog-reader.ts";
 import { mirrorConfigured } from "./providers/configured.ts";
+import { type Curating, createCurating } from "./providers/curating.ts";
 import { createLiveProviders } from "./providers/live-providers.ts";
 import { createOnboarding, type Onboarding, type OnboardingParts } from "./providers/onboarding.ts";
+import { createReleasing, type Releasing } from "./providers/releasing.ts";
 import { type Curation, createCuration } from "./store/curation.ts";
 import type { OpenStore } from "./store/open.ts";
 import { createRememberPlans, livingInstances, livingInstancesOf, movedPlans } from "./store/plans.ts";
@@ -23,6 +25,8 @@ export interface Federation {
   readonly keeper: CatalogKeeper;
   readonly reader: CatalogReader;
   readonly onboarding: Onboarding;
+  readonly releasing: Releasing;
+  readonly curating: Curating;
   readonly providers: Providers;
   readonly curation: Curation;
   slotsOf(provider: string): number | undefined;
@@ -92,16 +96,23 @@ export async function openFederation(parts: FederationParts): Promise<Federation
     timeoutMs: readingMs,
     log,
   });
-  const onboarding = createOnboarding({
-    kinds,
-    adapters,
-    organisations: files.organisations,
+  const releasing = createReleasing({ providers, keeper, reader, now });
+  const curating = createCurating({
     overlayCheck: files.overlayCheck,
     overlayFiles: new Set(files.overlays.keys()),
     providers,
     curation,
     keeper,
+    now,
+  });
+  const onboarding = createOnboarding({
+    kinds,
+    adapters,
+    organisations: files.organisations,
+    providers,
+    keeper,
     reader,
+    objection: releasing.objection,
     livingInstancesOf: (provider) => livingInstancesOf(knex, provider),
     tryConformance: parts.tryConformance,
     now,
@@ -113,6 +124,8 @@ export async function openFederation(parts: FederationParts): Promise<Federation
     keeper,
     reader,
     onboarding,
+    releasing,
+    curating,
     providers,
     curation,
     slotsOf: (provider) => accounts.get(provider)?.slots ?? keeper.slotsOf(provider),

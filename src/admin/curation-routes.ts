@@ -50,7 +50,7 @@ interface Thing {
 }
 
 export function addCurationRoutes(app: FastifyInstance, { federation }: AdminParts): void {
-  const { curation, keeper, onboarding } = federation;
+  const { curation, curating, keeper } = federation;
 
   app.get(
     "/catalog",
@@ -126,7 +126,7 @@ export function addCurationRoutes(app: FastifyInstance, { federation }: AdminPar
     if (content === undefined) requireVersion(request, current);
     else requireVersionOrNone(request, current);
     const version = async () => (await curation.overlay(name))?.version ?? 0;
-    await doneOr(await onboarding.setOverlay(name, current, content, actorOf(request)), version);
+    await doneOr(await curating.setOverlay(name, current, content, actorOf(request)), version);
   }
 
   app.put(
@@ -202,7 +202,7 @@ export function addCurationRoutes(app: FastifyInstance, { federation }: AdminPar
     if (content === undefined) requireVersion(request, current);
     else requireVersionOrNone(request, current);
     const version = async () => (await curation.visibilityEntry(kind, name))?.version ?? 0;
-    await doneOr(await onboarding.setVisibility(kind, name, current, content, actorOf(request)), version);
+    await doneOr(await curating.setVisibility(kind, name, current, content, actorOf(request)), version);
   }
 
   app.put(

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { JsonObject } from "../core/json.ts";
 import { mayDo } from "../core/permissions.ts";
 import type { Provider } from "../core/provider.ts";
-import type { Actor, Result } from "../providers/onboarding.ts";
+import type { Actor, Result } from "../providers/result.ts";
 import { principalOf } from "./authenticate.ts";
 import { stale, tellVersion } from "./etag.ts";
 import { requireProvider } from "./guard.ts";

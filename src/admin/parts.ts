@@ -3,8 +3,10 @@ import type { FastifyRequest } from "fastify";
 import type { Millis } from "../core/model.ts";
 import type { Adopting } from "../providers/adoption.ts";
 import type { CatalogKeeper } from "../providers/catalog-keeper.ts";
+import type { Curating } from "../providers/curating.ts";
 import type { Inventory } from "../providers/inventory.ts";
 import type { Onboarding } from "../providers/onboarding.ts";
+import type { Releasing } from "../providers/releasing.ts";
 import { type Accounts, createAccounts } from "../store/accounts.ts";
 import { type AuditReport, verifyAudit } from "../store/audit.ts";
 import type { Curation } from "../store/curation.ts";
@@ -46,6 +48,8 @@ export interface FederationParts {
   readonly providers: Providers;
   readonly curation: Curation;
   readonly onboarding: Onboarding;
+  readonly releasing: Releasing;
+  readonly curating: Curating;
   readonly keeper: Pick<CatalogKeeper, "current" | "notes">;
   /** Names of the settings that an adapter kind keeps secret. */
   readonly secretsOf: (adapter: string) => readonly string[];

@@ -39,7 +39,7 @@ const snapshot = {
 const byId = { type: "object", properties: { ...byName.properties, id: text } } as const;
 
 export function addSnapshotRoutes(app: FastifyInstance, { federation }: AdminParts): void {
-  const { onboarding, providers } = federation;
+  const { releasing, providers } = federation;
   const versionOf = (name: string) => async () => (await providers.byName(name))?.version ?? 0;
 
   async function find(name: string, params: unknown): Promise<Snapshot> {
@@ -106,7 +106,7 @@ export function addSnapshotRoutes(app: FastifyInstance, { federation }: AdminPar
     },
     async (request) => {
       const { name } = await findProvider(request, federation);
-      const result = await doneOr(await onboarding.refresh(name), versionOf(name));
+      const result = await doneOr(await releasing.refresh(name), versionOf(name));
       return result.is === "unchanged" ? result : { is: result.is, snapshot: shown(result.snapshot) };
     },
   );
@@ -129,9 +129,7 @@ export function addSnapshotRoutes(app: FastifyInstance, { federation }: AdminPar
       requireVersion(request, provider.version);
       const { name, version } = provider;
       const { id } = await find(name, request.params);
-      return shown(
-        await doneOr(await onboarding.publishSnapshot(name, version, id, actorOf(request)), versionOf(name)),
-      );
+      return shown(await doneOr(await releasing.publishSnapshot(name, version, id, actorOf(request)), versionOf(name)));
     },
   );
 }

@@ -16,7 +16,7 @@ import { Secret } from "../core/secret.ts";
 import type { Adoptions } from "../store/adoptions.ts";
 import type { Beliefs } from "../store/beliefs.ts";
 import type { Store } from "../store/store.ts";
-import type { Actor } from "./onboarding.ts";
+import type { Actor } from "./result.ts";
 
 export interface Adopting {
   /** With `dryRun` nothing is written, and what would be is told. With obstacles nothing is written either. */

@@ -37,7 +37,7 @@ async function brokerWith(t: Test, ...services: readonly JsonObject[]): Promise<
 
 /** Reads the provider's catalog now; what became of it, and why it was held. */
 async function read(federation: TestFederation, name = "land"): Promise<readonly string[]> {
-  const result = await federation.onboarding.refresh(name);
+  const result = await federation.releasing.refresh(name);
   if ("obstacle" in result) return [result.obstacle.code, result.obstacle.detail];
   return result.done.is === "unchanged" ? ["unchanged"] : [result.done.is, ...result.done.snapshot.reasons];
 }
@@ -152,7 +152,7 @@ story(
     t.match(reasons.join(" "), /plan-moved, 1 living instance.*has instances and cannot move to another offering/);
     const [held] = await federation.providers.snapshots("land", undefined, 1);
     const version = await versionOf(federation);
-    const forced = await federation.onboarding.publishSnapshot("land", version, held?.id ?? "", { name: "anna" });
+    const forced = await federation.releasing.publishSnapshot("land", version, held?.id ?? "", { name: "anna" });
     t.match(forced, { obstacle: { code: "HasInstances", detail: /cannot move/ } }, "nor can anybody release that");
   },
 );
@@ -166,7 +166,7 @@ story("a plan that disappears stays for its instances, and is not offered for ne
   t.same(await read(federation), ["held", "db/s: plan-removed, 1 living instance."]);
   const [held] = await federation.providers.snapshots("land", undefined, 1);
   const by = { name: "anna" };
-  const released = await federation.onboarding.publishSnapshot("land", await versionOf(federation), held?.id ?? "", by);
+  const released = await federation.releasing.publishSnapshot("land", await versionOf(federation), held?.id ?? "", by);
   t.match(released, { done: { state: "published", decidedBy: "anna" } });
   t.same(federation.served(), ["db/l", "db/m", "db/xl", "db/xxl"]);
   t.match(federation.keeper.current().placements.get(planId), {
@@ -188,15 +188,15 @@ story(
     land.services = [service("db", ["s", "m"], { description: "Now with a mistake." })];
     t.same(await read(federation), ["published"]);
     const by = { name: "anna" };
-    const stale = await federation.onboarding.publishSnapshot("land", 1, first?.id ?? "", by);
+    const stale = await federation.releasing.publishSnapshot("land", 1, first?.id ?? "", by);
     t.match(stale, { obstacle: { code: "Stale" } }, "who has not seen the newest state is told so");
-    await federation.onboarding.publishSnapshot("land", await versionOf(federation), first?.id ?? "", by);
+    await federation.releasing.publishSnapshot("land", await versionOf(federation), first?.id ?? "", by);
     t.equal(federation.keeper.current().offerings[0]?.description, "The service db.");
     await federation.knex("providers").update({ reading: JSON.stringify({ failures: 0 }) });
     t.same(await read(federation), ["held", "An earlier catalog was gone back to."]);
     t.equal(federation.keeper.current().offerings[0]?.description, "The service db.");
     const [newest] = await federation.providers.snapshots("land", undefined, 1);
-    await federation.onboarding.publishSnapshot("land", await versionOf(federation), newest?.id ?? "", by);
+    await federation.releasing.publishSnapshot("land", await versionOf(federation), newest?.id ?? "", by);
     t.equal(
       federation.keeper.current().offerings[0]?.description,
       "Now with a mistake.",
@@ -272,7 +272,7 @@ story("an operator renames, prices, hides, and puts plans into an offering of hi
       { offering: "queue", name: "messages", displayName: "Nachrichten", plans: [{ plan: "q" }, { plan: "gone" }] },
     ],
   };
-  t.same(await federation.onboarding.setOverlay("land", 0, overlay, by), { done: undefined });
+  t.same(await federation.curating.setOverlay("land", 0, overlay, by), { done: undefined });
   t.same(federation.served(), ["messages/q", "postgresql/land-medium", "postgresql/land-s", "postgresql/own"]);
   const [portable] = federation.keeper.current().offerings;
   t.match(portable?.plans.find(({ name }) => name === "land-s")?.metadata, {
@@ -280,13 +280,13 @@ story("an operator renames, prices, hides, and puts plans into an offering of hi
     dvc: { equivalenceClass: "pg/s", priceComponents: [{ amount: "9.90", currency: "EUR" }] },
   });
   t.match(federation.keeper.notes().join(), /names the plan "queue\/gone", which is not there/);
-  t.match(await federation.onboarding.setOverlay("land", 0, overlay, by), { obstacle: { code: "Stale" } });
-  t.match(await federation.onboarding.setOverlay("land", 1, { ofers: [] }, by), {
+  t.match(await federation.curating.setOverlay("land", 0, overlay, by), { obstacle: { code: "Stale" } });
+  t.match(await federation.curating.setOverlay("land", 1, { ofers: [] }, by), {
     obstacle: { code: "Invalid", problems: [{ message: /is not known here/ }] },
   });
   await instanceOf(federation, "land-s");
   t.match(
-    await federation.onboarding.setOverlay("land", 1, undefined, by),
+    await federation.curating.setOverlay("land", 1, undefined, by),
     { obstacle: { code: "HasInstances" } },
     "a plan with instances does not change its offering",
   );
