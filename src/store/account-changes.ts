@@ -2,6 +2,7 @@
 import type { Knex } from "knex";
 import type { AuditEntry } from "../core/change.ts";
 import { insertAudit } from "./audit.ts";
+import { raiseRevision } from "./revisions.ts";
 
 /** Undoes the transaction; not a failure, but an answer. */
 class Undone extends Error {
@@ -24,7 +25,7 @@ export async function changeAccounts<Outcome extends string>(
 ): Promise<"done" | Outcome> {
   try {
     return await knex.transaction(async (transaction) => {
-      await transaction("revisions").where({ name: "accounts" }).increment("revision", 1);
+      await raiseRevision(transaction, "accounts");
       const outcome = await work(transaction);
       if (outcome !== "done") throw new Undone(outcome);
       await insertAudit(transaction, audit);

@@ -3,6 +3,7 @@ import type { Knex } from "knex";
 import type { AuditEntry } from "../core/change.ts";
 import type { Millis } from "../core/model.ts";
 import { changeAccounts } from "./account-changes.ts";
+import { revisionOf } from "./revisions.ts";
 
 export interface PlatformAccount {
   readonly id: string;
@@ -113,10 +114,7 @@ export function createAccounts(knex: Knex): Accounts {
         await transaction("platform_passwords").insert({ id, platform_id: account.id, hash, created_at: createdAt });
       }),
     setState: (account, state, audit) => changeOne(account, { state }, audit),
-    async revision() {
-      const row: { revision: number } | undefined = await knex("revisions").where({ name: "accounts" }).first();
-      return row?.revision ?? 0;
-    },
+    revision: () => revisionOf(knex, "accounts"),
   };
 }
 
