@@ -25,19 +25,20 @@ import {
 import { lotse } from "../support/command.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
 import { basic, type ScriptedBroker, send, startScriptedBroker } from "../support/scripted-broker.ts";
+import { type Database, onBothDatabases } from "../support/stories.ts";
 
 const server = await postgresqlForTests(t);
-let databases = 0;
+const onBoth = onBothDatabases(t, server);
 
 interface Land {
   readonly downstream: ScriptedBroker;
   start(wanted?: Partial<Wanted> & { readonly retrievable?: boolean }): Promise<TestBroker>;
 }
 
-function story(name: string, tell: (t: Test, land: Land) => Promise<void>, on = ["SQLite", "PostgreSQL"]): void {
-  for (const database of on)
-    void t.test(`${name} (${database})`, async (t) => {
-      const databaseUrl = database === "SQLite" ? "" : await server.emptyDatabase(`adoption_${++databases}`);
+function story(name: string, tell: (t: Test, land: Land) => Promise<void>, on?: readonly Database[]): void {
+  onBoth(
+    name,
+    async (t, databaseUrl) => {
       const dataDir = temporaryDirectory(t);
       const downstream = await startScriptedBroker(t);
       await tell(t, {
@@ -62,7 +63,9 @@ function story(name: string, tell: (t: Test, land: Land) => Promise<void>, on = 
           return startTestBroker(t, { adapter, databaseUrl, dataDir, offerings: [{ ...offering, plans }], ...wanted });
         },
       });
-    });
+    },
+    on,
+  );
 }
 
 const values: JsonObject = {

@@ -14,19 +14,18 @@ import {
 } from "../support/federation.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
 import { type ScriptedBroker, startScriptedBroker } from "../support/scripted-broker.ts";
+import { onBothDatabases } from "../support/stories.ts";
 
 const server = await postgresqlForTests(t);
-let databases = 0;
+const onBoth = onBothDatabases(t, server);
 
 type Start = (wishes?: Omit<FederationWishes, "databaseUrl" | "dataDir">) => Promise<TestFederation>;
 
 function story(name: string, tell: (t: Test, start: Start) => Promise<void>): void {
-  for (const database of ["SQLite", "PostgreSQL"])
-    void t.test(`${name} (${database})`, async (t) => {
-      const databaseUrl = database === "SQLite" ? "" : await server.emptyDatabase(`federation_${++databases}`);
-      const dataDir = temporaryDirectory(t);
-      await tell(t, (wishes = {}) => startFederation(t, { databaseUrl, dataDir, ...wishes }));
-    });
+  onBoth(name, async (t, databaseUrl) => {
+    const dataDir = temporaryDirectory(t);
+    await tell(t, (wishes = {}) => startFederation(t, { databaseUrl, dataDir, ...wishes }));
+  });
 }
 
 async function brokerWith(t: Test, ...services: readonly JsonObject[]): Promise<ScriptedBroker> {

@@ -23,19 +23,22 @@ import { holdAt } from "../support/gate.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
 import { createScripted, type Scripted } from "../support/scripted.ts";
 import { answers, basic, startScriptedBroker } from "../support/scripted-broker.ts";
+import { type Database, onBothDatabases } from "../support/stories.ts";
 
 const server = await postgresqlForTests(t);
-let databases = 0;
+const onBoth = onBothDatabases(t, server);
 
 type Start = (wanted: Partial<Wanted> & Pick<Wanted, "adapter">) => Promise<TestBroker>;
 
-function story(name: string, tell: (t: Test, start: Start) => Promise<void>, on = ["SQLite", "PostgreSQL"]): void {
-  for (const database of on)
-    void t.test(`${name} (${database})`, async (t) => {
-      const databaseUrl = database === "SQLite" ? "" : await server.emptyDatabase(`orphans_${++databases}`);
+function story(name: string, tell: (t: Test, start: Start) => Promise<void>, on?: readonly Database[]): void {
+  onBoth(
+    name,
+    async (t, databaseUrl) => {
       const dataDir = temporaryDirectory(t);
       await tell(t, (wanted) => startTestBroker(t, { databaseUrl, dataDir, ...wanted }));
-    });
+    },
+    on,
+  );
 }
 
 const instance = (n: number) => `/service_instances/i${n}`;
