@@ -25,7 +25,7 @@ import {
 import { lotse } from "../support/command.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
 import { basic, type ScriptedBroker, send, startScriptedBroker } from "../support/scripted-broker.ts";
-import { type Database, onBothDatabases } from "../support/stories.ts";
+import { onBothDatabases } from "../support/stories.ts";
 
 const server = await postgresqlForTests(t);
 const onBoth = onBothDatabases(t, server);
@@ -35,37 +35,33 @@ interface Land {
   start(wanted?: Partial<Wanted> & { readonly retrievable?: boolean }): Promise<TestBroker>;
 }
 
-function story(name: string, tell: (t: Test, land: Land) => Promise<void>, on?: readonly Database[]): void {
-  onBoth(
-    name,
-    async (t, databaseUrl) => {
-      const dataDir = temporaryDirectory(t);
-      const downstream = await startScriptedBroker(t);
-      await tell(t, {
-        downstream,
-        async start({ retrievable = true, ...wanted } = {}) {
-          const adapter = await osb.open({
-            values: { ...values, url: downstream.url },
-            secrets: { password: new Secret(basic.password) },
-          });
-          t.teardown(() => adapter.close?.());
-          const plans = [syncPlan, largerPlan].map((id) =>
-            planOf(id, {
-              backend: {
-                serviceId: "s",
-                planId: id,
-                instancesRetrievable: retrievable,
-                bindingsRetrievable: retrievable,
-                bindingRotatable: true,
-              },
-            }),
-          );
-          return startTestBroker(t, { adapter, databaseUrl, dataDir, offerings: [{ ...offering, plans }], ...wanted });
-        },
-      });
-    },
-    on,
-  );
+function story(name: string, tell: (t: Test, land: Land) => Promise<void>): void {
+  onBoth(name, async (t, databaseUrl) => {
+    const dataDir = temporaryDirectory(t);
+    const downstream = await startScriptedBroker(t);
+    await tell(t, {
+      downstream,
+      async start({ retrievable = true, ...wanted } = {}) {
+        const adapter = await osb.open({
+          values: { ...values, url: downstream.url },
+          secrets: { password: new Secret(basic.password) },
+        });
+        t.teardown(() => adapter.close?.());
+        const plans = [syncPlan, largerPlan].map((id) =>
+          planOf(id, {
+            backend: {
+              serviceId: "s",
+              planId: id,
+              instancesRetrievable: retrievable,
+              bindingsRetrievable: retrievable,
+              bindingRotatable: true,
+            },
+          }),
+        );
+        return startTestBroker(t, { adapter, databaseUrl, dataDir, offerings: [{ ...offering, plans }], ...wanted });
+      },
+    });
+  });
 }
 
 const values: JsonObject = {

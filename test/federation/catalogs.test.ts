@@ -341,6 +341,12 @@ story(
     t.same(federation.served(), ["db/s"]);
     t.match(federation.adapters.get("land"), { provision: Function });
     const planId = await instanceOf(federation, "s");
+    for (const change of [{ slots: 9 }, { testPlan: { offering: "db", plan: "s" } }, { publication: {} }])
+      t.match(
+        await onboarding.edit("land", 7, { ...wish, ...change }, anna),
+        { obstacle: { code: "Published" } },
+        Object.keys(change).join(),
+      );
     t.match(await onboarding.edit("land", 7, { ...wish, settings: { ...wish.settings, retries: 2 } }, anna), {
       obstacle: { code: "Published" },
     });
