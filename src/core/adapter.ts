@@ -48,9 +48,32 @@ export interface Adapter {
    * adopted here.
    */
   adopt?(order: Order | BindingOrder, reference: string, tools: Tools): Promise<Adoptable>;
+  /**
+   * What the instance used within the period, for a bill to be made of it later: quantities as the provider counted them,
+   * no prices. Changes nothing. Absent: the provider does not tell.
+   */
+  usage?(order: Order, period: Period, tools: Tools): Promise<readonly Usage[]>;
   /** What the provider calls the thing this adapter makes under Lotse's id, so that it is never adopted as well. */
   referenceOf?(id: string): string;
   close?(): Promise<void>;
+}
+
+/** From `from` on, up to but not including `to`. */
+export interface Period {
+  readonly from: Date;
+  readonly to: Date;
+}
+
+/** A quantity used; FOCUS calls it ConsumedQuantity with its ConsumedUnit. */
+export interface Usage {
+  /** What was counted, such as `vcpu` or `stored`; one word per meter of an adapter, listed in its README. */
+  readonly meter: string;
+  /** A decimal number without exponent; text, so that nothing is rounded on the way to the bill. */
+  readonly quantity: string;
+  /** FOCUS unit format, such as `Hours`, `GB`, `GB-Hours`. */
+  readonly unit: string;
+  /** The part of the period it was counted for; a value of a moment has `from` equal to `to`. */
+  readonly period: Period;
 }
 
 export type Adoptable =
