@@ -30,7 +30,7 @@ function targetOf({ adapter, settings, details }: Provider): Target | string {
   const { url, ca } = values;
   if (typeof url !== "string") return "It has no address.";
   const credentials = credentialsOf(values);
-  if (typeof credentials === "string") return credentials;
+  const clientCertificate = certificateOf(values);
   const { testPlan } = details;
   return {
     url,
@@ -39,19 +39,25 @@ function targetOf({ adapter, settings, details }: Provider): Target | string {
     ...(testPlan?.parameters !== undefined && { parameters: testPlan.parameters }),
     ...(credentials !== undefined && { credentials }),
     ...(typeof ca === "string" && { ca }),
+    ...(clientCertificate !== undefined && { clientCertificate }),
   };
 }
 
-function credentialsOf({
-  username,
-  password,
-  token,
-  tokenUrl,
-  clientKey,
-}: JsonObject): Credentials | undefined | string {
-  if (tokenUrl !== undefined || clientKey !== undefined)
-    return "The kit speaks neither OAuth 2 nor mutual TLS; run lotse conformance where it gets a token.";
+function credentialsOf(values: JsonObject): Credentials | undefined {
+  const { username, password, token, tokenUrl, clientId, clientSecret, scope } = values;
   if (typeof token === "string") return { token: new Secret(token) };
+  if (typeof tokenUrl === "string" && typeof clientId === "string" && typeof clientSecret === "string")
+    return {
+      tokenUrl,
+      clientId,
+      clientSecret: new Secret(clientSecret),
+      ...(typeof scope === "string" && { scope }),
+    };
   if (typeof username !== "string" || typeof password !== "string") return undefined;
   return { username, password: new Secret(password) };
+}
+
+/** Providers that are registered over the API name no files, so both are PEM texts. */
+function certificateOf({ clientCertificate: cert, clientKey: key }: JsonObject): Target["clientCertificate"] {
+  return typeof cert === "string" && typeof key === "string" ? { cert, key: new Secret(key) } : undefined;
 }

@@ -1,6 +1,7 @@
 /** Asks the broker and keeps every question with its answer. Sends malformed requests as readily as good ones. */
 import { errors, Pool } from "undici";
 import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
+import { createTokenSource } from "../oauth/client-credentials.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Credentials, Target } from "./target.ts";
 
@@ -42,6 +43,8 @@ export interface Client {
   askToTheEnd(question: Question): Promise<Exchange>;
   /** Everything asked so far, in order. */
   readonly exchanges: readonly Exchange[];
+  /** The Authorization headers it logged in with; the target's credentials, and tokens that were fetched with them. */
+  readonly logins: readonly string[];
   close(): Promise<void>;
 }
 
@@ -65,20 +68,32 @@ export interface ClientParts {
 export function createClient({ target, ledger, requestTimeoutMs, newId, signal, giveUp }: ClientParts): Client {
   const { origin, pathname } = new URL(target.url);
   const prefix = pathname.replace(/\/+$/, "");
+  const connectTimeoutMs = Math.min(requestTimeoutMs, 10_000);
+  const tls = tlsOf(target);
   const pool = new Pool(origin, {
     connections: 8,
     headersTimeout: requestTimeoutMs,
     bodyTimeout: requestTimeoutMs,
     maxResponseSize: longestAnswerBytes,
-    connect: { timeout: Math.min(requestTimeoutMs, 10_000), ...(target.ca !== undefined && { ca: target.ca }) },
+    connect: { timeout: connectTimeoutMs, ...tls },
   });
   const exchanges: Exchange[] = [];
-  const authorization = authorizationOf(target.credentials);
+  const logins = new Set<string>();
+  const login = createLogin(target.credentials, connectTimeoutMs, tls);
 
   async function send(question: Question, until: AbortSignal): Promise<Exchange> {
-    const sent = headersFor(question);
     const started = Date.now();
-    if (until.aborted) return { question, sent, trouble: interrupted, ms: 0 };
+    if (until.aborted) return { question, sent: headersFor(question, null), trouble: interrupted, ms: 0 };
+    const signal = AbortSignal.any([giveUp, AbortSignal.timeout(requestTimeoutMs)]);
+    let authorization: string | null;
+    try {
+      authorization = await login.header(signal);
+    } catch (error) {
+      const trouble = `no token was to be had: ${explain(error, giveUp)}`;
+      return { question, sent: headersFor(question, null), trouble, ms: Date.now() - started };
+    }
+    if (authorization !== null) logins.add(authorization);
+    const sent = headersFor(question, authorization);
     // Written down before anything is sent: whatever happens from here on, it will be removed.
     ledger.asked(question);
     const exchange = await pool
@@ -87,7 +102,7 @@ export function createClient({ target, ledger, requestTimeoutMs, newId, signal, 
         path: `${prefix}${question.path}${queryOf(question.query)}`,
         headers: sent,
         // The end of the checks starts nothing more, yet waits for what is under way: a deletion must not overtake it.
-        signal: AbortSignal.any([giveUp, AbortSignal.timeout(requestTimeoutMs)]),
+        signal,
         ...bodyOf(question),
       })
       .then(async (response): Promise<Exchange> => {
@@ -95,6 +110,7 @@ export function createClient({ target, ledger, requestTimeoutMs, newId, signal, 
         const headers = Object.fromEntries(
           Object.entries(response.headers).map(([name, value]) => [name, [value].flat().join(", ")]),
         );
+        if (response.statusCode === 401 && sent.authorization === authorization) login.refused();
         const answer = { status: response.statusCode, headers, text, body: readObject(text) };
         return { question, sent, answer, ms: Date.now() - started };
       })
@@ -104,7 +120,7 @@ export function createClient({ target, ledger, requestTimeoutMs, newId, signal, 
     return exchange;
   }
 
-  function headersFor({ headers = {}, body, raw }: Question): Record<string, string> {
+  function headersFor({ headers = {}, body, raw }: Question, authorization: string | null): Record<string, string> {
     const usual: Record<string, string | null> = {
       accept: "application/json",
       "x-broker-api-version": apiVersion,
@@ -121,13 +137,39 @@ export function createClient({ target, ledger, requestTimeoutMs, newId, signal, 
 
   return {
     exchanges,
+    get logins() {
+      return [...logins];
+    },
     ask: (question) => send(question, signal),
     askToTheEnd: (question) => send(question, giveUp),
     close: () => pool.destroy(),
   };
 }
 
-export function authorizationOf(credentials: Credentials | undefined): string | null {
+type Tls = { readonly ca?: string; readonly cert?: string; readonly key?: string };
+
+const tlsOf = ({ ca, clientCertificate }: Target): Tls => ({
+  ...(ca !== undefined && { ca }),
+  ...(clientCertificate !== undefined && { cert: clientCertificate.cert, key: clientCertificate.key.reveal() }),
+});
+
+interface Login {
+  /** Null: the broker asks nobody who they are. Rejects if no token is to be had. */
+  header(signal: AbortSignal): Promise<string | null>;
+  refused(): void;
+}
+
+function createLogin(credentials: Credentials | undefined, connectTimeoutMs: number, tls: Tls): Login {
+  if (credentials !== undefined && "tokenUrl" in credentials) {
+    const { clientSecret, ...endpoint } = credentials;
+    const source = createTokenSource({ ...endpoint, clientSecret: clientSecret.reveal(), connectTimeoutMs, tls });
+    return { header: async (signal) => `Bearer ${await source.token(signal)}`, refused: source.refused };
+  }
+  const fixed = fixedLogin(credentials);
+  return { header: async () => fixed, refused() {} };
+}
+
+function fixedLogin(credentials: Exclude<Credentials, { tokenUrl: string }> | undefined): string | null {
   if (credentials === undefined) return null;
   if ("token" in credentials) return `Bearer ${credentials.token.reveal()}`;
   return basic(credentials.username, credentials.password.reveal());

@@ -24,6 +24,12 @@ const help = `lotse conformance URL: checks any OSB broker against the Open Serv
   --password-env NAME         the password in this environment variable, or
   --password-file PATH        the password in this file
   --token-env NAME          log in with the bearer token in this environment variable
+  --token-url URL           log in by OAuth 2 client credentials from this token endpoint, with
+  --client-id NAME            the client's id,
+  --client-secret-env NAME    its secret in this environment variable, and where the endpoint wants one
+  --scope TEXT                the scope
+  --client-certificate FILE PEM of a client certificate (mutual TLS), with
+  --client-key FILE           its key
   --ca FILE                 PEM of the authority that signed the broker's certificate
 
   --junit FILE              also write a report for continuous integration
@@ -96,6 +102,12 @@ function parse(args: readonly string[]) {
         "password-env": text,
         "password-file": text,
         "token-env": text,
+        "token-url": text,
+        "client-id": text,
+        "client-secret-env": text,
+        scope: text,
+        "client-certificate": text,
+        "client-key": text,
         ca: text,
         junit: text,
         json: text,
@@ -115,6 +127,7 @@ function readArguments(args: readonly string[]): Arguments {
   const [url, ...more] = positionals;
   if (url === undefined || more.length > 0) throw new WrongUsage("name exactly one broker, by its URL.");
   const credentials = readCredentials(values);
+  const clientCertificate = readCertificate(values);
   const timeoutMs = values.timeout === undefined ? undefined : seconds(values.timeout);
   const parameters = values.parameters === undefined ? undefined : readObject(values.parameters);
   const bindParameters = values["bind-parameters"] === undefined ? undefined : readObject(values["bind-parameters"]);
@@ -127,6 +140,7 @@ function readArguments(args: readonly string[]): Arguments {
       plans: values.plan ?? [],
       ...(credentials !== undefined && { credentials }),
       ...(values.ca !== undefined && { ca: readText(values.ca) }),
+      ...(clientCertificate !== undefined && { clientCertificate }),
       ...(values.service !== undefined && { service: values.service }),
       ...(values["update-plan"] !== undefined && { updatePlan: values["update-plan"] }),
       ...(parameters !== undefined && { parameters }),
@@ -164,14 +178,19 @@ interface CredentialOptions {
   readonly "password-env"?: string | undefined;
   readonly "password-file"?: string | undefined;
   readonly "token-env"?: string | undefined;
+  readonly "token-url"?: string | undefined;
+  readonly "client-id"?: string | undefined;
+  readonly "client-secret-env"?: string | undefined;
+  readonly scope?: string | undefined;
 }
 
 function readCredentials(values: CredentialOptions): Credentials | undefined {
   const { username, "password-env": variable, "password-file": file, "token-env": token } = values;
-  if (token !== undefined) {
-    if (username !== undefined) throw new WrongUsage("log in by --username or by --token-env, not by both.");
-    return { token: new Secret(readVariable(token)) };
-  }
+  const oauth = readOAuth(values);
+  if ([username, token, oauth].filter((way) => way !== undefined).length > 1)
+    throw new WrongUsage("log in by one of --username, --token-env and --token-url.");
+  if (oauth !== undefined) return oauth;
+  if (token !== undefined) return { token: new Secret(readVariable(token)) };
   if (username === undefined) {
     if (variable !== undefined || file !== undefined) throw new WrongUsage("a password needs a --username.");
     return undefined;
@@ -180,6 +199,36 @@ function readCredentials(values: CredentialOptions): Credentials | undefined {
     throw new WrongUsage("--username needs --password-env or --password-file, one of the two.");
   const password = variable !== undefined ? readVariable(variable) : readText(file ?? "").replace(/\r?\n$/, "");
   return { username, password: new Secret(password) };
+}
+
+function readOAuth(values: CredentialOptions): Credentials | undefined {
+  const { "token-url": tokenUrl, "client-id": clientId, "client-secret-env": secret, scope } = values;
+  if ([tokenUrl, clientId, secret, scope].every((value) => value === undefined)) return undefined;
+  if (tokenUrl === undefined || clientId === undefined || secret === undefined)
+    throw new WrongUsage("--token-url, --client-id and --client-secret-env are needed together.");
+  if (!URL.canParse(tokenUrl) || !isSafe(new URL(tokenUrl)))
+    throw new WrongUsage("the token endpoint's URL must begin with https://, except on the loopback address.");
+  return {
+    tokenUrl,
+    clientId,
+    clientSecret: new Secret(readVariable(secret)),
+    ...(scope !== undefined && { scope }),
+  };
+}
+
+/** A client secret crosses no network in the clear. */
+const isSafe = ({ protocol, hostname }: URL): boolean =>
+  protocol === "https:" || (protocol === "http:" && ["127.0.0.1", "[::1]", "localhost"].includes(hostname));
+
+function readCertificate(values: {
+  readonly "client-certificate"?: string | undefined;
+  readonly "client-key"?: string | undefined;
+}): Target["clientCertificate"] {
+  const { "client-certificate": cert, "client-key": key } = values;
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined)
+    throw new WrongUsage("--client-certificate and --client-key are needed together.");
+  return { cert: readText(cert), key: new Secret(readText(key)) };
 }
 
 function readVariable(name: string): string {

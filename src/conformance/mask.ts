@@ -1,15 +1,20 @@
 /** Takes secrets out of everything that is shown: known ones wherever they stand, others by where they stand. */
 import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
 import { textsIn } from "./checks/answers.ts";
-import { authorizationOf, type Exchange } from "./client.ts";
+import type { Exchange } from "./client.ts";
 import { canary } from "./stories/refusals.ts";
-import type { Target } from "./target.ts";
+import type { Credentials, Target } from "./target.ts";
 
 const masked = "[masked]";
 
 export interface Mask {
   text(value: string): string;
   body(text: string, path: string): string;
+}
+
+function secretOf(credentials: Credentials): string {
+  if ("token" in credentials) return credentials.token.reveal();
+  return ("tokenUrl" in credentials ? credentials.clientSecret : credentials.password).reveal();
 }
 
 /** Shorter texts are words of everyday life rather than secrets, and taking them out would garble what is shown. */
@@ -24,7 +29,8 @@ const secretPlace = new Set(["credentials", "parameters", "mount_config", "syslo
 const plainName = /^(host(name)?s?|servers?|ports?|user(name)?|database|db|name|scheme|protocol|type|region|bucket)$/i;
 const ownParameter = "lotse_conformance";
 
-export function createMask(target: Target, exchanges: readonly Exchange[]): Mask {
+/** `logins`: the Authorization headers that were used. */
+export function createMask(target: Target, exchanges: readonly Exchange[], logins: readonly string[]): Mask {
   const secrets = new Set<string>();
   const keep = (text: string): void => {
     if (text.length < shortestSecret) return;
@@ -33,13 +39,9 @@ export function createMask(target: Target, exchanges: readonly Exchange[]): Mask
     // As it stands inside a JSON text.
     secrets.add(JSON.stringify(text).slice(1, -1));
   };
-  const authorization = authorizationOf(target.credentials);
-  if (authorization !== null) {
-    keep(authorization.slice(authorization.indexOf(" ") + 1));
-    // The operator's own secrets are secret however short they are.
-    if (target.credentials !== undefined)
-      secrets.add(("token" in target.credentials ? target.credentials.token : target.credentials.password).reveal());
-  }
+  for (const login of logins) keep(login.slice(login.indexOf(" ") + 1));
+  // The operator's own secrets are secret however short they are.
+  if (target.credentials !== undefined) secrets.add(secretOf(target.credentials));
   const publicText = `${target.url} ${exchanges.find(({ question }) => question.path === "/v2/catalog")?.answer?.text}`;
   const given = [target.parameters, target.bindParameters].flatMap((value) => textsIn(value, shortestSecret));
   const handedOut = exchanges.flatMap(({ answer }) => secretTexts(answer?.body ?? {}, false));

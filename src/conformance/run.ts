@@ -235,7 +235,7 @@ function write({
   leftovers,
   startedAt,
 }: Known): Report {
-  const mask = createMask(target, client.exchanges);
+  const mask = createMask(target, client.exchanges, client.logins);
   const results = judged.map((one) => resultOf(one, mask));
   const count = (which: (result: CheckResult) => boolean) => results.filter(which).length;
   const mustBroken = count(({ outcome, level }) => outcome === "broken" && level === "MUST");
@@ -282,7 +282,8 @@ function write({
 
 function authenticationOf({ credentials }: Target): string {
   if (credentials === undefined) return "none";
-  return "token" in credentials ? "bearer token" : `Basic, as ${credentials.username}`;
+  if ("token" in credentials) return "bearer token";
+  return "tokenUrl" in credentials ? `OAuth 2, as ${credentials.clientId}` : `Basic, as ${credentials.username}`;
 }
 
 const wasMade = (exchanges: readonly Exchange[], path: string): boolean =>

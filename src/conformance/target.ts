@@ -4,7 +4,14 @@ import type { Secret } from "../core/secret.ts";
 
 export type Credentials =
   | { readonly username: string; readonly password: Secret<string> }
-  | { readonly token: Secret<string> };
+  | { readonly token: Secret<string> }
+  /** OAuth 2 client credentials: a token is fetched, and fetched again before it ends. */
+  | {
+      readonly tokenUrl: string;
+      readonly clientId: string;
+      readonly clientSecret: Secret<string>;
+      readonly scope?: string;
+    };
 
 export interface Target {
   /** Up to and without /v2. */
@@ -13,6 +20,8 @@ export interface Target {
   readonly credentials?: Credentials;
   /** PEM of the authority that signed the broker's certificate, if it is not a public one. */
   readonly ca?: string;
+  /** PEM, for brokers that want to know the client by its certificate (mutual TLS); to the token endpoint as well. */
+  readonly clientCertificate?: { readonly cert: string; readonly key: Secret<string> };
   /** The offering that plans are looked for in, by name or id; all of them if absent. */
   readonly service?: string;
   /** Plans to order on, by name or id. Nothing is ever ordered on another plan. */

@@ -13,11 +13,14 @@ import { writeJunit } from "../../src/conformance/report-junit.ts";
 import { writeText } from "../../src/conformance/report-text.ts";
 import { runConformance } from "../../src/conformance/run.ts";
 import type { Options, Target } from "../../src/conformance/target.ts";
+import type { JsonObject } from "../../src/core/json.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { asyncPlan, largerPlan, offering, planOf, startTestBroker, syncPlan } from "../support/broker.ts";
+import { createAuthority } from "../support/certificates.ts";
 import { checkout, ended, lotse, reachableDirectory, serve } from "../support/command.ts";
 import { type Call, type Defect, login, secretOf, startConformantBroker } from "../support/conformant-broker.ts";
 import { defects } from "../support/defects.ts";
+import { client, startOidcProvider } from "../support/oidc.ts";
 import { type Act, createScripted } from "../support/scripted.ts";
 
 const quickly = { longestPauseMs: 1, operationTimeoutMs: 10_000 } as const;
@@ -176,6 +179,85 @@ t.test("a broker that wants another password is told so once, and not blamed for
   );
   t.match(broken(report)[0]?.findings[0]?.message, /are the credentials right/);
   t.equal(report.counts.notReached, report.results.length - report.counts.kept - 1);
+});
+
+t.test("a broker behind OAuth 2 is checked with tokens of a real OpenID provider, which no report shows", async (t) => {
+  const issuer = await startOidcProvider(t);
+  const tokens = new Set<string>();
+  const accepts = async (authorization = "") => {
+    const fine = await issuer.accepts(authorization);
+    if (fine) tokens.add(authorization.replace("Bearer ", ""));
+    return fine;
+  };
+  // Shows whoever asks what they logged in with, as a careless broker may.
+  const mirror: Defect = {
+    spoil: (reply, { headers, kind }) =>
+      kind === "provision" && reply.status === 201
+        ? {
+            ...reply,
+            body: { ...(reply.body as JsonObject), metadata: { labels: { seen: String(headers.authorization) } } },
+          }
+        : reply,
+  };
+  const broker = await startConformantBroker(t, mirror, { accepts });
+  const secretVariable = "CLIENT_SECRET_OF_THE_TEST";
+  t.intercept(process, "env", { value: { ...process.env, [secretVariable]: client.secret } });
+  const who = ["--token-url", issuer.tokenUrl, "--client-id", client.id, "--scope", client.scope];
+  const told = await run(
+    t,
+    broker.url,
+    ...who,
+    "--client-secret-env",
+    secretVariable,
+    "--plan",
+    "quick",
+    "--only",
+    "catalog-answer",
+  );
+  t.match(told, { code: 0, stdout: /OAuth 2, as lotse/ });
+  const target = { ...client, tokenUrl: issuer.tokenUrl, clientId: client.id, clientSecret: new Secret(client.secret) };
+  const report = await runConformance({ url: broker.url, credentials: target, plans: ["quick", "slow"] }, quickly);
+  t.same(
+    broken(report).map(({ id }) => id),
+    ["leak-password"],
+    "the token it logged in with was repeated",
+  );
+  t.match(report, { verdict: "conforming", counts: { notReached: 0 } });
+  t.equal(issuer.granted(), 2, "one token serves a whole run");
+  t.ok(tokens.size > 0);
+  for (const token of [...tokens, client.secret])
+    for (const shown of [
+      told.stdout + told.stderr,
+      writeJson(report),
+      writeText(report, { colours: false, width: 100 }),
+      writeJunit(report),
+    ])
+      t.notOk(shown.includes(token), "a token is shown");
+  const stranger = { ...target, clientSecret: new Secret("wrong-secret") };
+  await t.rejects(
+    runConformance({ url: broker.url, credentials: stranger, plans: ["quick"] }, quickly),
+    /could not be reached: no token was to be had/,
+  );
+});
+
+t.test("a broker that knows its clients by certificate is checked with one, and refuses the kit without", async (t) => {
+  const authority = createAuthority("Authority for tests");
+  const tls = { ...authority.certify("127.0.0.1"), ca: authority.ca, requestCert: true, rejectUnauthorized: true };
+  const broker = await startConformantBroker(t, {}, { tls });
+  const { cert, key } = authority.certify("kit");
+  const directory = reachableDirectory(t);
+  const file = (name: string, content: string) => {
+    writeFileSync(join(directory, name), content);
+    return join(directory, name);
+  };
+  const who = ["--username", login.username, "--password-file", file("password", login.password)];
+  const ca = ["--ca", file("ca.pem", authority.ca)];
+  const certificate = ["--client-certificate", file("cert.pem", cert), "--client-key", file("key.pem", key)];
+  t.match(await run(t, broker.url, ...who, ...ca, ...certificate, "--plan", "quick"), {
+    code: 0,
+    stdout: /The broker conforms/,
+  });
+  t.match(await run(t, broker.url, ...who, ...ca, "--plan", "quick"), { code: 3, stderr: /could not be reached/ });
 });
 
 t.test("whatever breaks in between, what was made is removed", async (t) => {
@@ -349,6 +431,10 @@ t.test("the command refuses what it does not understand, makes nothing, and repe
     [url.replace("//", "//platform:hunter2-hunter2@")],
     [url, "--username", "platform"],
     [url, "--token-env", "hunter2-hunter2"],
+    [url, "--token-url", "https://issuer.example/token", "--client-id", "kit"],
+    [url, "--token-url", "http://issuer.example/token", "--client-id", "kit", "--client-secret-env", "HOME"],
+    [url, "--username", "platform", "--password-env", "HOME", "--token-env", "HOME"],
+    [url, "--client-certificate", "/nowhere.pem"],
     [url, "--parameters", "/nowhere.json"],
     [url, "--timeout", "soon"],
     ["ftp://broker.example"],

@@ -1,9 +1,11 @@
 /** A small OSB broker that does everything as the specification has it, but for the defect that it is given. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import type { Test } from "tap";
 import { isJsonObject, type Json, type JsonObject, sameJson } from "../../src/core/json.ts";
+import type { BrokerWishes } from "./scripted-broker.ts";
 
 export interface Call {
   readonly method: string;
@@ -133,8 +135,14 @@ function offeringOfTheTest(): MutableOffering {
 }
 
 const pollsUntilDone = 3;
+const allowed = `Basic ${Buffer.from(`${login.username}:${login.password}`).toString("base64")}`;
 
-export async function startConformantBroker(t: Test, defect: Defect = {}): Promise<ConformantBroker> {
+export async function startConformantBroker(
+  t: Test,
+  defect: Defect = {},
+  wishes: BrokerWishes = {},
+): Promise<ConformantBroker> {
+  const knows = wishes.accepts ?? (async (authorization) => authorization === allowed);
   const things = new Map<string, Thing>();
   const operations = new Map<string, Operation>();
   /** The newest operation of a path, also when it is done. */
@@ -337,12 +345,9 @@ export async function startConformantBroker(t: Test, defect: Defect = {}): Promi
     return { status: 200, body: {} };
   }
 
-  const allowed = `Basic ${Buffer.from(`${login.username}:${login.password}`).toString("base64")}`;
-
   /** What comes before the route: who asks, and in which version. */
-  function atTheDoor({ headers }: Call): Reply | undefined {
-    if (headers.authorization !== allowed)
-      return { ...refuse(401, "Unauthorized"), headers: { "www-authenticate": "Basic" } };
+  function atTheDoor({ headers }: Call, welcome: boolean): Reply | undefined {
+    if (!welcome) return { ...refuse(401, "Unauthorized"), headers: { "www-authenticate": "Basic" } };
     const version = headers["x-broker-api-version"];
     if (version === undefined) return refuse(400, "ApiVersionMissing");
     return /^2\.\d+$/.test(String(version)) ? undefined : refuse(412, "ApiVersionUnsupported");
@@ -362,7 +367,8 @@ export async function startConformantBroker(t: Test, defect: Defect = {}): Promi
       kind: kindOf(request.method ?? "", path),
     };
     calls.push(call);
-    const replied = defect.instead?.(call, broker) ?? atTheDoor(call) ?? serve(call);
+    const welcome = await knows(request.headers.authorization);
+    const replied = defect.instead?.(call, broker) ?? atTheDoor(call, welcome) ?? serve(call);
     if (replied === "no answer") {
       response.destroy();
       return;
@@ -378,14 +384,15 @@ export async function startConformantBroker(t: Test, defect: Defect = {}): Promi
     response.writeHead(status, Object.fromEntries(sent)).end(body === undefined ? "" : JSON.stringify(body));
   }
 
-  const server = createServer((request, response) => void handle(request, response));
+  const listen = (request: IncomingMessage, response: ServerResponse) => void handle(request, response);
+  const server = wishes.tls === undefined ? createServer(listen) : createTlsServer(wishes.tls, listen);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.teardown(() => {
     server.closeAllConnections();
     server.close();
   });
   const broker: ConformantBroker = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${wishes.tls === undefined ? "http" : "https"}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     calls,
     things,
     operations,

@@ -45,7 +45,7 @@ export async function surface({ client, target, newId, catalog }: BrokerContext)
   const strangersElsewhere = new Map<string, Exchange>();
   if (target.credentials !== undefined) {
     const wrong =
-      "token" in target.credentials ? `Bearer ${wrongPassword}` : basic(target.credentials.username, wrongPassword);
+      "username" in target.credentials ? basic(target.credentials.username, wrongPassword) : `Bearer ${wrongPassword}`;
     const tries = { "no credentials": null, "a wrong password": wrong, "an unknown scheme": "Conformance unknown" };
     for (const [what, authorization] of Object.entries(tries))
       strangers.set(what, await catalogWith({ authorization }));
