@@ -32,7 +32,7 @@ import { requestIdentity } from "./osb/request-identity.ts";
 import { addOsbRoutes } from "./osb/routes.ts";
 import { refusalBody } from "./osb/wire.ts";
 import type { Answered, RequestLog } from "./request-log.ts";
-import { DatabaseAway } from "./store/store.ts";
+import { isAway } from "./store/away.ts";
 
 export interface AppParts {
   readonly lifecycle: Lifecycle;
@@ -225,7 +225,7 @@ function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
 function answerError(parts: AppParts, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = error instanceof Refused ? error.refusal : refusalFor(error);
   if (refusal !== undefined) return sendRefusal(reply, refusal);
-  const away = error instanceof DatabaseAway;
+  const away = isAway(error);
   parts.log.error(
     { err: error, requestId: request.id, route: request.routeOptions?.url },
     away ? "the database is away" : "unexpected error",
@@ -282,6 +282,14 @@ async function addDocuments(app: FastifyInstance): Promise<void> {
         securitySchemes: { basic: { type: "http", scheme: "basic" }, bearer: { type: "http", scheme: "bearer" } },
       },
     } as object,
+    transform: ({ schema, url }) => ({ schema: { ...schema, tags: [headingOf(url)] }, url }),
   });
   await app.register(swaggerUi, { routePrefix: "/docs" });
+}
+
+/** What a route stands under on the page: platforms' API in one, ours by the kind of thing it is about. */
+function headingOf(url: string): string {
+  if (url.startsWith("/v2/")) return "Open Service Broker API 2.17";
+  const [, , , thing] = url.split("/");
+  return url.startsWith("/api/v1/") && thing !== undefined ? thing : "the broker itself";
 }

@@ -2,7 +2,7 @@
 import { STATUS_CODES } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Refused, refusalFor } from "../http/errors.ts";
-import { DatabaseAway } from "../store/store.ts";
+import { isAway } from "../store/away.ts";
 
 /** Codes never change their meaning: programs read them. The OpenAPI document lists all of them. */
 export const problemCodes = {
@@ -32,6 +32,7 @@ export const problemCodes = {
   Unreadable: [409, "The provider's catalog cannot be read."],
   NotOpen: [409, "Only an open finding can be dismissed."],
   NotAdoptable: [409, "It cannot be adopted; errors says what is in the way, all of it at once."],
+  UsageUntold: [409, "Providers of this kind do not tell what an instance used."],
   Stale: [412, "Somebody changed it meanwhile. Read it again, and decide again."],
   TooLarge: [413, "The request body is too large."],
   PreconditionRequired: [428, "A change needs the header If-Match with the ETag of what it was decided on."],
@@ -116,7 +117,7 @@ export function answerProblem(
 ): FastifyReply {
   const problem = problemOf(error);
   if (problem !== undefined) return sendProblem(request, reply, problem);
-  const away = error instanceof DatabaseAway;
+  const away = isAway(error);
   log.error(
     { err: error, requestId: request.id, route: request.routeOptions?.url },
     away ? "the database is away" : "unexpected error",

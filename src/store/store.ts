@@ -3,13 +3,6 @@ import type { Change } from "../core/change.ts";
 import type { Binding, Instance, Lease, Millis, Operation } from "../core/model.ts";
 import type { SealingKey } from "./seal.ts";
 
-/** The database does not answer for the moment; nobody knows whether what was asked last took effect. */
-export class DatabaseAway extends Error {
-  constructor(cause: unknown) {
-    super("The database does not answer.", { cause });
-  }
-}
-
 /** Reads may answer at once (SQLite) or later (PostgreSQL). */
 export type Eventually<T> = T | Promise<T>;
 

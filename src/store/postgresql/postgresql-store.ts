@@ -3,11 +3,12 @@ import type { Pool, PoolClient } from "pg";
 import type { Change } from "../../core/change.ts";
 import type { Millis } from "../../core/model.ts";
 import { type AuditRow, type ChainEnd, linkRows, sealingBatch } from "../audit-chain.ts";
+import { DatabaseAway, isAway } from "../away.ts";
 import type { Row, SqlValue } from "../columns.ts";
 import { createDecoders, dueOperations, openTokens, reads, sealing } from "../reads.ts";
 import type { Seal, SealingKey } from "../seal.ts";
 import { createStatements } from "../statement.ts";
-import { DatabaseAway, type Store } from "../store.ts";
+import type { Store } from "../store.ts";
 
 // Whoever uses the connection next is told that it broke; unheard, the event would end the process.
 const unheard = () => undefined;
@@ -126,15 +127,9 @@ const texts = Object.fromEntries(
 // 23505 unique_violation; 40001 and 40P01: the database itself asks to try again.
 const conflictCodes = new Set(["23505", "40001", "40P01"]);
 
-// Of connecting, and of a server that goes down or comes up.
-const awayCodes = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "57P01", "57P02", "57P03"]);
-
 /** Names what is no fault of the request's and will pass; everything else is thrown on as it is. */
 function orAway(error: unknown): never {
-  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
-  const silent = typeof message === "string" && /connection.*(terminated|timeout)|timeout.*connect/i.test(message);
-  if (awayCodes.has(String(code)) || silent) throw new DatabaseAway(error);
-  throw error;
+  throw isAway(error) ? new DatabaseAway(error) : error;
 }
 
 function isConflict(error: unknown): boolean {
