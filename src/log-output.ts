@@ -19,6 +19,20 @@ export function openLogOutput(): DestinationStream {
   });
 }
 
+/**
+ * Resolves when everything said so far was written, or after a moment: nobody may be reading, and a stream whose reader
+ * has gone never tells that it is done.
+ */
+export function written(log: { flush(done: () => void): void }): Promise<void> {
+  return new Promise((resolve) => {
+    const enough = setTimeout(resolve, longestWaitMs);
+    log.flush(() => {
+      clearTimeout(enough);
+      resolve();
+    });
+  });
+}
+
 /** Hands the lines of one turn of the event loop on together: what a write costs is then shared by all of them. */
 export function inTurns(destination: { write(lines: string): unknown }): { write(line: string): void } {
   let waiting = "";

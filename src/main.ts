@@ -23,7 +23,7 @@ import { describeError } from "./http/log-redaction.ts";
 import { verifyPassword } from "./http/password.ts";
 import { readKeys, secretDeriver } from "./keys.ts";
 import { createLifecycle } from "./lifecycle/lifecycle.ts";
-import { inTurns, openLogOutput, timestamp } from "./log-output.ts";
+import { inTurns, openLogOutput, timestamp, written } from "./log-output.ts";
 import { createMetrics } from "./metrics.ts";
 import { type CatalogResponse, prepareCatalog } from "./osb/catalog-response.ts";
 import { createAdopting } from "./providers/adoption.ts";
@@ -206,6 +206,7 @@ async function open(
     ...accountParts,
     federation: { ...federation, secretsOf },
     orphans: { ledger: orphans, inventory, adopting },
+    usage: { instance: (uid: string) => store.readInstanceByUid(uid), of: engine.usage },
   };
   const authenticator = createAuthenticator({
     findAccounts: async (username) =>
@@ -254,7 +255,7 @@ async function open(
   closing.push(async () => inventory.close());
   log.info({ url, offerings: catalog().offerings.length, database: config.database.kind }, "ready");
   // Before anything is printed for people, so that the two do not mix.
-  await new Promise<void>((flushed) => log.flush(() => flushed()));
+  await written(log);
   return { url, dataDirectory: config.dataDirectory, offerings: catalog().offerings, log, stop };
 }
 

@@ -1,14 +1,17 @@
 /** What an operator types, and what is answered: the real command, in processes of its own. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import t, { type Test } from "tap";
 import { readKeys } from "../src/keys.ts";
+import { written } from "../src/log-output.ts";
 import { type AuditReport, verifyAudit } from "../src/store/audit.ts";
 import { openStore } from "../src/store/open.ts";
 import { openSeal } from "../src/store/seal.ts";
 import { checkout, ended, lotse, reachableDirectory, serve } from "./support/command.ts";
+import { until } from "./support/crashes.ts";
 
 interface FirstRun {
   readonly username: string;
@@ -299,6 +302,28 @@ t.test("a disabled platform gets no new password, and is let in again with its o
   t.match(await lotse(["platform", "enable", "cf"], env), { code: 0, stdout: /let in again/ });
   await becomes(200);
   t.pass("with the password it had");
+});
+
+t.test("a broker whose output nobody reads any more does its work, and ends when it is told to", async (t) => {
+  const data = join(reachableDirectory(t), "data");
+  const env = { PATH: process.env.PATH, LOTSE_DATA_DIR: data, LOTSE_PORT: "0" };
+  const child = spawn(process.execPath, [join(checkout, "src/lotse.js"), "serve"], {
+    cwd: checkout,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  t.teardown(() => child.kill("SIGKILL"));
+  child.stdout.destroy();
+  child.stderr.resume();
+  const closed = once(child, "exit");
+  const file = join(data, "first-run.json");
+  await until(() => existsSync(file));
+  const { url, username, password } = JSON.parse(readFileSync(file, "utf8")) as FirstRun & { readonly url: string };
+  await until(async () => (await knock(url, username, password).catch(() => 0)) === 200);
+  child.kill("SIGTERM");
+  t.same(await closed, [0, null]);
+  await written({ flush() {} });
+  t.pass("a log that never tells that it was written does not hold up a start");
 });
 
 t.test("who is locked out makes a token where the database is, and takes a lost one back", async (t) => {
