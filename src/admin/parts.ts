@@ -1,6 +1,7 @@
 /** What the routes of the management API are made of. */
 import type { FastifyRequest } from "fastify";
 import type { Millis } from "../core/model.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Adopting } from "../providers/adoption.ts";
 import type { CatalogKeeper } from "../providers/catalog-keeper.ts";
 import type { Curating } from "../providers/curating.ts";
@@ -15,6 +16,7 @@ import type { OpenStore } from "../store/open.ts";
 import type { Orphans } from "../store/orphans.ts";
 import type { Providers } from "../store/providers.ts";
 import type { SealingKey } from "../store/seal.ts";
+import type { Store } from "../store/store.ts";
 import { createTokens, type Tokens } from "../store/tokens.ts";
 import { principalOf } from "./authenticate.ts";
 import { createPlatformAccounts, type Doer, type PlatformAccounts } from "./platform-accounts.ts";
@@ -34,6 +36,13 @@ export interface AccountParts {
 export interface AdminParts extends AccountParts {
   readonly federation: FederationParts;
   readonly orphans: OrphanParts;
+  readonly usage: UsageParts;
+}
+
+/** What instances used. */
+export interface UsageParts {
+  readonly instance: Store["readInstanceByUid"];
+  readonly of: Engine["usage"];
 }
 
 /** What providers have and Lotse does not know of, and the other way round. */

@@ -14,6 +14,7 @@ import { answerProblem, Problem, type ProblemLog } from "./problem.ts";
 import { addProviderRoutes } from "./provider-routes.ts";
 import { addSnapshotRoutes } from "./snapshot-routes.ts";
 import { addTokenRoutes } from "./token-routes.ts";
+import { addUsageRoutes } from "./usage-routes.ts";
 import { createValidator } from "./validate.ts";
 
 /** For an application of its own below /api/v1. The order matters: who, whether they may, then the routes. */
@@ -29,6 +30,7 @@ export function addAdminRoutes(app: FastifyInstance, parts: AdminParts, log: Pro
   addTokenRoutes(app, parts);
   addPlatformRoutes(app, parts);
   addInstanceRoutes(app, parts);
+  addUsageRoutes(app, parts);
   addAuditRoutes(app, parts);
   addProviderRoutes(app, parts);
   addSnapshotRoutes(app, parts);

@@ -1,10 +1,13 @@
 /** Carries out all operations, quick or slow, here or taken over from a process that died. */
+import type { Period } from "../core/adapter.ts";
 import type { Binding, Instance, Lease, Operation } from "../core/model.ts";
 import type { Rows } from "../core/patched.ts";
+import { createAsk } from "./ask.ts";
 import { createFetch, type Seen } from "./fetch.ts";
 import { defaultEngineSettings, type EngineParts } from "./parts.ts";
 import { runStep } from "./run.ts";
 import { createSlots } from "./slots.ts";
+import { createUsage, type Used } from "./usage.ts";
 
 export { defaultEngineSettings };
 
@@ -21,6 +24,8 @@ export interface Engine {
   finished(token: string, ms: number): Promise<Operation | undefined>;
   /** What the provider says is there now of an instance or one of its bindings; waits only briefly, changes nothing. */
   fetch(instance: Instance, binding?: Binding): Promise<Seen>;
+  /** What the provider says that the instance used. */
+  usage(instance: Instance, period: Period): Promise<Used>;
   /** Ends the running step of an operation that was cancelled. */
   cancel(token: string): void;
   /** Looks for due work now, not only at the next regular look. */
@@ -37,6 +42,7 @@ interface Run {
 export function createEngine(parts: EngineParts): Engine {
   const { store, clock, settings, log } = parts;
   const owner = parts.newId();
+  const ask = createAsk(parts);
   const slots = createSlots(settings.slotsOf);
   const running = new Map<string, Run>();
   const timers = new Map<string, () => void>();
@@ -235,7 +241,8 @@ export function createEngine(parts: EngineParts): Engine {
     lease,
     begin: (rows) => (stopping ? handOver(rows.operation) : carry(rows.operation, rows)),
     finished,
-    fetch: createFetch(parts),
+    fetch: createFetch(parts, ask),
+    usage: createUsage(parts, ask),
     cancel: (token) => running.get(token)?.controller.abort(new Error("The operation was cancelled.")),
     wake: look,
     busy: () => running.size,

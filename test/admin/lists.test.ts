@@ -1,11 +1,15 @@
 /** Looking through what was ordered and done: pages, filters, what an editor sees, and that an index leads everywhere. */
 import t, { type Test } from "tap";
+import type { Period, Usage } from "../../src/core/adapter.ts";
 import type { Change } from "../../src/core/change.ts";
 import type { Instance, Operation } from "../../src/core/model.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { mergePages } from "../../src/store/walk.ts";
 import { type AskAdmin, clientOf } from "../support/admin.ts";
-import { access, order, type TestBroker } from "../support/broker.ts";
+import { access, order, startTestBroker, type TestBroker } from "../support/broker.ts";
+import { postgresqlForTests } from "../support/postgresql.ts";
+import { createScripted } from "../support/scripted.ts";
+import { startStatementProxy } from "../support/statement-proxy.ts";
 import { storiesOnBothDatabases } from "../support/stories.ts";
 
 const story = await storiesOnBothDatabases(t);
@@ -388,3 +392,101 @@ story(
         t.notMatch(plan, /TEMP B-TREE|Sort|Seq Scan/, `${path}: in the order of the key: ${plan}`);
   },
 );
+
+t.test(
+  "whoever looks while PostgreSQL is away is told 503 and to ask again, and then sees what is there",
+  async (t) => {
+    const server = await postgresqlForTests(t);
+    let away = false;
+    const proxy = await startStatementProxy(t, server, { judge: () => (away ? "cut before" : "pass") });
+    const databaseUrl = (await server.emptyDatabase("away")).replace(`:${server.port}/`, `:${proxy.port}/`);
+    const broker = await startTestBroker(t, { ...createScripted(), databaseUrl });
+    const { ask } = await clientOf(broker);
+    const paths = ["/instances", "/operations", "/providers", "/platforms", "/audit", "/orphans"];
+    for (const path of paths) t.equal((await ask("GET", path)).status, 200, path);
+    away = true;
+    for (const path of paths) {
+      const { status, body, headers } = await ask("GET", path);
+      t.match(
+        { status, code: body.code, again: headers.get("retry-after") },
+        { status: 503, code: "Unavailable", again: "1" },
+        path,
+      );
+    }
+    away = false;
+    for (const path of paths) t.equal((await ask("GET", path)).status, 200, path);
+  },
+);
+
+story(
+  "what an instance used is told as its provider counted it, and only to whom the instance is shown",
+  async (t, start) => {
+    const { adapter } = createScripted();
+    const asked: Period[] = [];
+    let count: () => Promise<readonly Usage[]> = async () => [];
+    const broker = await start({
+      adapter: {
+        ...adapter,
+        usage(_order, period) {
+          asked.push(period);
+          return count();
+        },
+      },
+    });
+    await broker.ask("PUT", "/service_instances/used", order());
+    const { ask } = await clientOf(broker);
+    const [listed] = await all(t, ask, "/instances");
+    const path = (more = "") =>
+      `/instances/${listed?.uid}/usage?from=2026-11-01T00:00:00Z&to=2026-12-01T00:00:00%2B01:00${more}`;
+    const period = { from: new Date("2026-11-01T00:00:00Z"), to: new Date("2026-11-30T23:00:00Z") };
+    const moment = { from: period.to, to: period.to };
+    count = async () => [
+      { meter: "vcpu", quantity: "1439.5", unit: "Hours", period },
+      { meter: "stored", quantity: "20", unit: "GB", period: moment },
+    ];
+    t.match(await ask("GET", path()), {
+      status: 200,
+      body: {
+        instance: listed?.uid,
+        from: "2026-11-01T00:00:00.000Z",
+        to: "2026-11-30T23:00:00.000Z",
+        usage: [
+          { meter: "vcpu", quantity: "1439.5", unit: "Hours", from: "2026-11-01T00:00:00.000Z" },
+          { meter: "stored", quantity: "20", unit: "GB", from: "2026-11-30T23:00:00.000Z" },
+        ],
+      },
+    });
+    t.same(asked, [period], "in the period that was asked for");
+    count = () => Promise.reject(new Error("the provider is away"));
+    t.match(await ask("GET", path()), {
+      status: 503,
+      body: { code: "Unavailable", detail: /provider does not tell just now/ },
+    });
+    t.match(await ask("GET", `/instances/unknown/usage?from=2026-11-01T00:00:00Z&to=2026-11-02T00:00:00Z`), {
+      status: 404,
+    });
+    for (const wrong of [
+      "",
+      "?from=2026-11-01T00:00:00Z",
+      "?from=2026-11-02T00:00:00Z&to=2026-11-01T00:00:00Z",
+      "?from=2020-11-02T00:00:00Z&to=2026-11-01T00:00:00Z",
+      "?from=yesterday&to=today",
+    ])
+      t.match(
+        await ask("GET", `/instances/${listed?.uid}/usage${wrong}`),
+        { status: 400, body: { code: "Invalid" } },
+        wrong,
+      );
+    const stranger = await clientOf(broker, { name: "bert", roles: ["provider-editor"], providers: ["another"] });
+    t.match(await stranger.ask("GET", path()), { status: 404 });
+  },
+);
+
+story("of a provider that counts nothing it is said that it does not tell", async (t, start) => {
+  const broker = await start();
+  await broker.ask("PUT", "/service_instances/plain", order());
+  const { ask } = await clientOf(broker);
+  const [listed] = await all(t, ask, "/instances");
+  const path = `/instances/${listed?.uid}/usage?from=2026-11-01T00:00:00Z&to=2026-11-02T00:00:00Z`;
+  t.match(await ask("GET", path), { status: 409, body: { code: "UsageUntold" } });
+});

@@ -188,6 +188,7 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     ...createAccountParts(open, keys, newId, systemClock.now),
     federation: await federationFor(t, open, newId),
     orphans: { ledger, inventory, adopting },
+    usage: { instance: (uid: string) => open.store.readInstanceByUid(uid), of: engine.usage },
   };
   const app = await buildApp({
     lifecycle,
