@@ -15,7 +15,6 @@ import {
   type End,
   farPlans,
   notedInstances,
-  readBooks,
   startChain,
   takeInventories,
   wares,
@@ -89,7 +88,7 @@ async function keepKilling(chain: Chain, moments: Moments, over: AbortSignal): P
 }
 
 /** Quick answers make a broker synchronous, and none make it asynchronous. */
-const drawEngine = (chance: Chance) => ({ quickAnswerSeconds: chance.pick([0, 2]), slotsPerProvider: 40 });
+const drawEngine = (chance: Chance) => ({ quickAnswerSeconds: chance.pick([0, 2]), slotsPerProvider: 30 });
 
 interface Moments {
   readonly onMoment: Watcher["onMoment"];
@@ -115,7 +114,9 @@ async function leadLives(t: Test): Promise<void> {
   const server = await postgresqlForTests(t);
   const faults = drawFaults();
   const moments = watchMoments();
-  const chain = await startChain(t, server, { judge: faults.judge, onMoment: moments.onMoment });
+  const onPostgresql = chanceOf(seed, "books").pick<End>(["near", "far"]);
+  t.comment(`the ${onPostgresql} broker keeps its books in PostgreSQL, the other one in SQLite`);
+  const chain = await startChain(t, server, { judge: faults.judge, onMoment: moments.onMoment }, { onPostgresql });
   const standings = new Map<string, Standing>();
 
   let next = 0;
@@ -153,7 +154,7 @@ async function compare(
   standings: ReadonlyMap<string, Standing>,
 ): Promise<void> {
   for (const end of ["near", "far"] as const)
-    await until(() => readBooks(chain, end).operations.every(({ state }) => state !== "open"));
+    await until(async () => (await chain.readBooks(end)).operations.every(({ state }) => state !== "open"));
   const living = [...standings].flatMap(([id, standing]) =>
     standing.living === undefined ? [] : [{ id, ...standing.living }],
   );
@@ -188,11 +189,10 @@ async function compare(
       if (!works.startsWith("28")) untold.push(`former credentials of ${id}: ${works}`);
     }
   t.same(untold, [], "living instances are told as they were ordered; credentials log in, those taken back do not");
-  const failed = (["near", "far"] as const).flatMap((end) =>
-    readBooks(chain, end)
-      .operations.filter(({ state }) => state === "failed")
-      .map(({ kind, description }) => `${end}: ${kind}, ${description}`),
-  );
+  const failed: string[] = [];
+  for (const end of ["near", "far"] as const)
+    for (const { state, kind, description } of (await chain.readBooks(end)).operations)
+      if (state === "failed") failed.push(`${end}: ${kind}, ${description}`);
   // A request that allows no 202 is given up after 50 s, undone, and asked again.
   const late = failed.filter((line) => line.endsWith(patienceText));
   if (late.length > 0) t.comment(`${late.length} requests were not done in time`);

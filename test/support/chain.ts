@@ -42,12 +42,25 @@ export interface Chain {
   broker(end: End): BrokerProcess;
   /** kill -9, and a new process on the same data. */
   restart(end: End, engine: JsonObject): Promise<void>;
-  readonly directories: { readonly [E in End]: string };
+  /** Everything that a broker's database holds of instances, bindings and operations. */
+  readBooks(end: End): Promise<Books>;
 }
 
-export async function startChain(t: Test, server: TestPostgresql, watcher: Watcher): Promise<Chain> {
+/** Who keeps its books in PostgreSQL; the other one keeps them in SQLite. */
+export interface Setting {
+  readonly onPostgresql: End;
+}
+
+export async function startChain(
+  t: Test,
+  server: TestPostgresql,
+  watcher: Watcher,
+  { onPostgresql }: Setting,
+): Promise<Chain> {
   const root = temporaryDirectory(t);
   const directories = { near: join(root, "near"), far: join(root, "far") };
+  const databaseUrl = await server.emptyDatabase("books");
+  const booksOf = (end: End) => (end === onPostgresql ? { databaseUrl } : {});
   const catalog = join(root, "catalog");
   writeNearCatalog(catalog);
   const line = await startLine(t, watcher);
@@ -57,21 +70,35 @@ export async function startChain(t: Test, server: TestPostgresql, watcher: Watch
   const start = {
     async far(engine: JsonObject) {
       const provider = { port, publicPort: port, user, password };
-      const far = await startBrokerProcess(t, { ...common, directory: directories.far, provider, engine });
+      const far = await startBrokerProcess(t, {
+        ...common,
+        ...booksOf("far"),
+        directory: directories.far,
+        provider,
+        engine,
+      });
       line.leadTo(far.url);
       return far;
     },
     near(engine: JsonObject) {
       const { username, password } = credentialsIn(directories.far);
       const provider = { url: line.url, username, password };
-      return startBrokerProcess(t, { ...common, directory: directories.near, catalog, provider, engine });
+      return startBrokerProcess(t, {
+        ...common,
+        ...booksOf("near"),
+        directory: directories.near,
+        catalog,
+        provider,
+        engine,
+      });
     },
   };
   const far = await start.far({});
   const running = { far, near: await start.near({}) };
   return {
     broker: (end) => running[end],
-    directories,
+    readBooks: (end) =>
+      end === onPostgresql ? readPostgresql(databaseUrl) : readSqlite(join(directories[end], "lotse.sqlite")),
     async restart(end, engine) {
       await running[end].end("SIGKILL");
       running[end] = await start[end](engine);
@@ -124,19 +151,38 @@ interface Books {
   }[];
 }
 
-export function readBooks({ directories }: Chain, end: End): Books {
-  const database = new Database(join(directories[end], "lotse.sqlite"), { readonly: true });
+const queries = {
+  instances: "SELECT uid, instance_id AS id, plan_id AS plan, state FROM instances",
+  bindings: 'SELECT uid, binding_id AS id, plan_id AS plan, state, instance_uid AS "instanceUid" FROM bindings',
+  operations:
+    'SELECT state, kind, description, instance_uid AS "instanceUid", binding_uid AS "bindingUid" FROM operations',
+} as const;
+
+async function readSqlite(file: string): Promise<Books> {
+  const database = new Database(file, { readonly: true });
   try {
     const all = <T>(sql: string) => database.prepare<[], T>(sql).all();
     return {
-      instances: all("SELECT uid, instance_id AS id, plan_id AS plan, state FROM instances"),
-      bindings: all("SELECT uid, binding_id AS id, plan_id AS plan, state, instance_uid AS instanceUid FROM bindings"),
-      operations: all(
-        "SELECT state, kind, description, instance_uid AS instanceUid, binding_uid AS bindingUid FROM operations",
-      ),
+      instances: all(queries.instances),
+      bindings: all(queries.bindings),
+      operations: all(queries.operations),
     };
   } finally {
     database.close();
+  }
+}
+
+async function readPostgresql(connectionString: string): Promise<Books> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  try {
+    return {
+      instances: (await client.query(queries.instances)).rows,
+      bindings: (await client.query(queries.bindings)).rows,
+      operations: (await client.query(queries.operations)).rows,
+    };
+  } finally {
+    await client.end();
   }
 }
 
@@ -150,8 +196,8 @@ export interface Inventories {
 }
 
 export async function takeInventories(chain: Chain, server: TestPostgresql): Promise<Inventories> {
-  const near = readBooks(chain, "near");
-  const far = readBooks(chain, "far");
+  const near = await chain.readBooks("near");
+  const far = await chain.readBooks("far");
   const nameOf = new Map<string, string>();
   for (const { uid, id } of [...near.instances, ...near.bindings]) nameOf.set(downstreamId(uid), id);
   const farName = (id: string) => nameOf.get(id) ?? `unknown ${id}`;
@@ -222,9 +268,9 @@ function repeatedIn(near: Books, far: Books, farName: (id: string) => string): s
 
 /** The ids, as the platform knows them, of living instances whose database holds what their customers noted. */
 export async function notedInstances(chain: Chain, server: TestPostgresql): Promise<string[]> {
-  const near = new Map(readBooks(chain, "near").instances.map(({ uid, id }) => [downstreamId(uid), id]));
+  const near = new Map((await chain.readBooks("near")).instances.map(({ uid, id }) => [downstreamId(uid), id]));
   const noted: string[] = [];
-  for (const { uid, id, state } of readBooks(chain, "far").instances) {
+  for (const { uid, id, state } of (await chain.readBooks("far")).instances) {
     if (state === "deleted") continue;
     const { host, port, user, password } = server;
     const client = new pg.Client({ host, port, user, password, database: `lotse_${uid}` });
