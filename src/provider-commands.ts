@@ -10,7 +10,7 @@ import { firstRunFile, readFirstRun } from "./first-run.ts";
 export const providerHelp = `  lotse provider list           list providers, their state and what the last reading of their catalogs came to
   lotse provider show NAME      everything about one, but its secrets
   lotse provider register NAME FILE   register one: adapter, settings and so on in YAML, secrets as { env: NAME } or { file: path }
-  lotse provider edit NAME FILE       change one; secrets that are left out stay
+  lotse provider edit NAME FILE       change one; secrets that are left out stay, unless its address changes
   lotse provider check NAME     whether it can be reached and used, and how it keeps OSB where a test plan is named
   lotse provider submit NAME    submit what passed its check for review
   lotse provider reject NAME REASON   send it back to its editor

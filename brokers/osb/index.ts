@@ -6,12 +6,13 @@ import { readCatalog } from "./catalog.ts";
 import { check } from "./check.ts";
 import { connectTo } from "./client.ts";
 import { downstreamId } from "./ids.ts";
-import { backendSchema, readAccount, secrets, settingsSchema } from "./settings.ts";
+import { backendSchema, destinations, readAccount, secrets, settingsSchema } from "./settings.ts";
 
 const kind: AdapterKind = {
   name: "osb",
   settings: settingsSchema,
   secrets,
+  destinations,
   backend: backendSchema,
   async open(settings) {
     const account = readAccount(settings);

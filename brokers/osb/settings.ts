@@ -87,6 +87,9 @@ export const settingsSchema: JsonSchema = {
 /** Settings that hold secrets. */
 export const secrets = ["password", "token", "clientSecret", "clientKey"] as const;
 
+/** Settings that say where the secrets are sent, and who may pose as that. */
+export const destinations = ["url", "tokenUrl", "ca"] as const;
+
 export const backendSchema: JsonSchema = {
   type: "object",
   additionalProperties: false,

@@ -137,7 +137,7 @@ export function addProviderRoutes(app: FastifyInstance, { federation }: AdminPar
     "/providers/:name",
     {
       config: { action: "providers.edit" },
-      schema: describeRoute("Change a provider; secrets that are left out stay", {
+      schema: describeRoute("Change a provider; secrets that are left out stay, unless its address changes", {
         params: byName,
         headers: ifMatchHeader,
         body: {

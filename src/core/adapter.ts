@@ -139,6 +139,11 @@ export interface AdapterKind {
   readonly settings: JsonSchema;
   /** Names of the top-level settings that hold secrets: `{ env: NAME }` or `{ file: path }` in the configuration. */
   readonly secrets: readonly string[];
+  /**
+   * Names of the top-level settings that say where secrets are sent, and who is trusted there: whoever changes one of them
+   * over the API has to give the secrets again. Absent: all settings that hold none.
+   */
+  readonly destinations?: readonly string[];
   /** What a plan says to this adapter. */
   readonly backend: JsonSchema;
   open(settings: Settings): Promise<Adapter>;

@@ -14,6 +14,7 @@ import {
   organisationFaults,
   type ProviderWish,
   sameButSecrets,
+  secretsSentElsewhere,
   withKeptSecrets,
   withoutWishes,
 } from "./provider-wish.ts";
@@ -159,7 +160,8 @@ export function createOnboarding(parts: OnboardingParts): Onboarding {
       const changesIdentity = (wish.identities ?? "derived") !== provider.details.identities;
       if (wish.adapter !== provider.adapter || (changesIdentity && provider.details.publishedSnapshot !== undefined))
         return obstacle("Immutable", "Adapter and identities stay what they were. Register another provider.");
-      const problems = await faults(whole);
+      const elsewhere = secretsSentElsewhere(wish.settings, provider, parts.kinds);
+      const problems = [...elsewhere, ...(await faults(whole))];
       if (problems.length > 0) return invalid("The provider cannot be changed like this.", problems);
       const { to, details } = decision;
       const kept = secretsOnly ? details : { ...withoutWishes(details), ...detailsOf(wish) };

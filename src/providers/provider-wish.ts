@@ -1,7 +1,7 @@
 /** What a person writes of a provider, and what it changes. */
 import type { Organisation } from "../catalog/files.ts";
 import type { AdapterKind } from "../core/adapter.ts";
-import type { Json, JsonObject } from "../core/json.ts";
+import { type Json, type JsonObject, sameJson } from "../core/json.ts";
 import type { Provider, ProviderDetails, TestPlan } from "../core/provider.ts";
 import type { RuleDepartures } from "../core/publication-rules.ts";
 import type { SettingsProblem } from "./live-providers.ts";
@@ -60,6 +60,28 @@ export function withKeptSecrets(
     if (kept[key] === null) delete kept[key];
   }
   return kept;
+}
+
+/**
+ * Secrets that were kept although they would go elsewhere now. Whoever may change a provider's address may not read its
+ * secrets, and must not have them sent to an address of their own either.
+ */
+export function secretsSentElsewhere(
+  settings: JsonObject,
+  provider: Provider,
+  kinds: ReadonlyMap<string, AdapterKind>,
+): readonly SettingsProblem[] {
+  const before = provider.settings?.reveal() ?? {};
+  const { secrets = [], destinations } = kinds.get(provider.adapter) ?? {};
+  const open = Object.keys({ ...before, ...settings }).filter((key) => !secrets.includes(key));
+  const moved = (destinations ?? open).filter((key) => !sameJson(before[key], settings[key]));
+  if (moved.length === 0) return [];
+  return secrets
+    .filter((key) => before[key] !== undefined && settings[key] === undefined)
+    .map((key) => ({
+      path: ["settings", key],
+      message: `must be given again, because ${moved.join(", ")} changed: a secret goes only where it was given for`,
+    }));
 }
 
 /** Nothing but secrets differs from what the provider is now. */
