@@ -59,6 +59,7 @@ const shown = {
     reason: text,
     check: free,
     override: free,
+    submittedSnapshot: { ...text, description: "The catalog that its check read; it is what will be published." },
     publishedSnapshot: text,
     pinned: { type: "boolean" },
     reading: free,
@@ -215,7 +216,7 @@ export function addProviderRoutes(app: FastifyInstance, { federation }: AdminPar
     [
       "publish",
       "providers.publish",
-      "Publish it with the newest catalog that was read",
+      "Publish it with the catalog that was submitted",
       (name, version, request) =>
         onboarding.publish(name, version, (request.body as Override)?.override, actorOf(request)),
       {

@@ -107,7 +107,7 @@ export function addSnapshotRoutes(app: FastifyInstance, { federation }: AdminPar
     async (request) => {
       const { name } = await findProvider(request, federation);
       const result = await doneOr(await releasing.refresh(name), versionOf(name));
-      return result.is === "unchanged" ? result : { is: result.is, snapshot: shown(result.snapshot) };
+      return result.is === "unchanged" ? { is: result.is } : { is: result.is, snapshot: shown(result.snapshot) };
     },
   );
 

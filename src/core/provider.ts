@@ -59,6 +59,8 @@ export interface ProviderDetails {
   readonly check?: CheckResult;
   /** Who let it pass although it breaks rules it must keep, and why. */
   readonly override?: { readonly by: string; readonly reason: string; readonly at: Millis };
+  /** The catalog that the check read and a reviewer is shown: this one is published, whatever is read meanwhile. */
+  readonly submittedSnapshot?: string;
   readonly publishedSnapshot?: string;
   /** Somebody went back to an earlier snapshot: nothing is published by itself until somebody releases one. */
   readonly pinned?: boolean;
@@ -79,6 +81,8 @@ export interface CheckResult {
   /** Rules of OSB it must keep and does not, by the conformance kit's count. */
   readonly failedMusts?: number;
   readonly report?: string;
+  /** The catalog that it read. */
+  readonly snapshot?: string;
   /** Why the kit did not try it. */
   readonly untried?: string;
 }
@@ -147,10 +151,12 @@ export function decideStep(provider: Provider, by: string, step: ProviderStep, n
         check: step.result,
       });
     }
-    case "submit":
-      if (state !== "checked")
+    case "submit": {
+      const snapshot = details.check?.snapshot;
+      if (state !== "checked" || snapshot === undefined)
         return refused("NotChecked", "Only what passed its check is submitted. Run the check first.");
-      return keepTo("in-review", { submittedBy: by });
+      return keepTo("in-review", { submittedBy: by, submittedSnapshot: snapshot });
+    }
     case "reject":
       if (state !== "in-review") return refused("NotInReview", "Only what was submitted can be rejected.");
       return keepTo("draft", { reason: step.reason });
@@ -190,7 +196,7 @@ function decidePublish(
         ? `Nobody knows whether it keeps the rules of OSB${untried === undefined ? "" : ` (${untried})`}. To publish it all the same, give the reason as override.`
         : `It breaks ${failedMusts} rules that a broker must keep. Read the report; to publish it all the same, give the reason as override.`,
     );
-  const { override: _, reason: __, ...rest } = details;
+  const { override: _, reason: __, submittedSnapshot: ___, ...rest } = details;
   return {
     to: "published",
     details: {

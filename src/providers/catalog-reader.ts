@@ -18,7 +18,8 @@ export interface CatalogReader {
 }
 
 export type ReadResult =
-  | { readonly is: "unchanged" }
+  /** `snapshot`: the one that the provider's catalog is as. */
+  | { readonly is: "unchanged"; readonly snapshot: Snapshot }
   | { readonly is: "published" | "held"; readonly snapshot: Snapshot };
 
 export interface ReaderParts {
@@ -82,8 +83,12 @@ export function createCatalogReader(parts: ReaderParts): CatalogReader {
       const signal = AbortSignal.timeout(parts.timeoutMs);
       const seen = await adapter.catalog(newest === undefined ? undefined : reading.etag, signal);
       if (seen.state === "unchanged") {
+        if (newest === undefined)
+          throw new Error("The broker says that its catalog is unchanged, and it was never read.");
         await providers.noteReading(name, { ...withoutFailure(reading), readAt: now(), failures: 0 });
-        return { is: "unchanged" };
+        // Passed over: the provider went back to what is published, and was read then.
+        const published = newest.state === "passed-over" ? await publishedOf(provider) : undefined;
+        return { is: "unchanged", snapshot: published ?? newest };
       }
       // The snapshot before the etag: whoever dies between the two reads it once more.
       const result = await judge(provider, seen.offerings, newest);
@@ -104,13 +109,16 @@ export function createCatalogReader(parts: ReaderParts): CatalogReader {
   ): Promise<ReadResult> {
     const digest = hashOf(offerings);
     if (digest === newest?.hash && (newest.state === "held" || newest.state === "published"))
-      return { is: "unchanged" };
-    const { publishedSnapshot } = provider.details;
-    const published = publishedSnapshot === undefined ? undefined : await providers.snapshot(publishedSnapshot);
+      return { is: "unchanged", snapshot: newest };
+    const published = await publishedOf(provider);
     if (digest !== published?.hash) return keep(provider, offerings);
     // Back to what is served: what was held meanwhile waits for nobody any more.
     await providers.passOverHeld(provider.name);
-    return { is: "unchanged" };
+    return { is: "unchanged", snapshot: published };
+  }
+
+  async function publishedOf({ details }: Provider): Promise<Snapshot | undefined> {
+    return details.publishedSnapshot === undefined ? undefined : providers.snapshot(details.publishedSnapshot);
   }
 
   async function keep(provider: Provider, offerings: readonly ProviderOffering[]): Promise<ReadResult> {

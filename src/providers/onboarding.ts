@@ -14,6 +14,7 @@ import {
   organisationFaults,
   type ProviderWish,
   sameButSecrets,
+  sameWish,
   secretsSentElsewhere,
   withKeptSecrets,
   withoutWishes,
@@ -28,7 +29,7 @@ export interface Onboarding {
   check(name: string, by: Actor): Promise<Result<Provider>>;
   submit(name: string, version: number, by: Actor): Promise<Result<Provider>>;
   reject(name: string, version: number, reason: string, by: Actor): Promise<Result<Provider>>;
-  /** With the newest catalog that was read. `override`: why it is published although it breaks what it must keep. */
+  /** With the catalog that was submitted. `override`: why it is published although it breaks what it must keep. */
   publish(name: string, version: number, override: string | undefined, by: Actor): Promise<Result<Provider>>;
   suspend(name: string, version: number, reason: string, by: Actor): Promise<Result<Provider>>;
   resume(name: string, version: number, by: Actor): Promise<Result<Provider>>;
@@ -40,7 +41,7 @@ export interface OnboardingParts {
   readonly adapters: ReadonlyMap<string, Adapter>;
   readonly organisations: readonly Organisation[];
   readonly providers: Providers;
-  readonly keeper: Pick<CatalogKeeper, "rebuild">;
+  readonly keeper: Pick<CatalogKeeper, "rebuild" | "follow">;
   readonly reader: CatalogReader;
   readonly objection: Releasing["objection"];
   readonly livingInstancesOf: (provider: string) => Promise<number>;
@@ -61,15 +62,10 @@ const checkMs = 30_000;
 export function createOnboarding(parts: OnboardingParts): Onboarding {
   const { providers, keeper, now } = parts;
 
-  async function step(
-    name: string,
-    version: number | undefined,
-    by: Actor,
-    wanted: ProviderStep,
-  ): Promise<Result<Provider>> {
+  async function step(name: string, version: number, by: Actor, wanted: ProviderStep): Promise<Result<Provider>> {
     const provider = await providers.byName(name);
     if (provider === undefined) return unknown(name);
-    if (version !== undefined && provider.version !== version) return stale;
+    if (provider.version !== version) return stale;
     const decision = decideStep(provider, by.name, wanted, now());
     if ("refused" in decision) return obstacle(decision.refused, decision.detail);
     const { to, details } = decision;
@@ -108,9 +104,16 @@ export function createOnboarding(parts: OnboardingParts): Onboarding {
     const signal = AbortSignal.timeout(checkMs);
     const wrong = await adapter?.check?.(signal).catch((error: Error) => error.message);
     if (wrong !== undefined) problems.push(wrong);
+    let snapshot: string | undefined;
     if (adapter?.catalog !== undefined && wrong === undefined)
-      await parts.reader.read(provider, adapter).catch((error: Error) => problems.push(error.message));
-    const result = { at: now(), by: by.name, ok: problems.length === 0, problems };
+      await parts.reader.read(provider, adapter).then(
+        (read) => {
+          snapshot = read.snapshot.id;
+        },
+        (error: Error) => problems.push(error.message),
+      );
+    const seen = snapshot === undefined ? {} : { snapshot };
+    const result = { at: now(), by: by.name, ok: problems.length === 0, problems, ...seen };
     if (!result.ok || provider.origin === "configuration") return result;
     const tried = await parts.tryConformance(provider);
     if ("untried" in tried) return { ...result, untried: tried.untried };
@@ -165,7 +168,14 @@ export function createOnboarding(parts: OnboardingParts): Onboarding {
       if (problems.length > 0) return invalid("The provider cannot be changed like this.", problems);
       const { to, details } = decision;
       const kept = secretsOnly ? details : { ...withoutWishes(details), ...detailsOf(wish) };
-      const change = { state: to, details: kept, settings: new Secret(settings), refreshAt: now() };
+      const change = {
+        state: to,
+        details: kept,
+        settings: new Secret(settings),
+        refreshAt: now(),
+        // Another broker may know its catalog by the same ETag.
+        ...(!secretsOnly && { reading: { failures: 0 } }),
+      };
       const entry = auditOf("provider.changed", by, now(), { provider: name, state: to, secretsOnly });
       if (!(await providers.change(name, version, change, now(), entry))) return stale;
       await keeper.rebuild();
@@ -176,8 +186,14 @@ export function createOnboarding(parts: OnboardingParts): Onboarding {
       const provider = await providers.byName(name);
       if (provider === undefined) return unknown(name);
       if (provider.state === "retired") return obstacle("Retired", "The provider is retired, and that is final.");
+      // The adapter is to be the one of these settings, also if they were changed at another replica a moment ago.
+      await keeper.follow();
       const result = await lookAt(provider, by);
-      return step(name, undefined, by, { step: "check", result });
+      const after = await providers.byName(name);
+      if (after === undefined) return unknown(name);
+      // What was found out about the settings before is no word on these.
+      if (!sameWish(provider, after)) return stale;
+      return step(name, after.version, by, { step: "check", result });
     },
 
     submit: (name, version, by) => step(name, version, by, { step: "submit" }),
@@ -191,17 +207,18 @@ export function createOnboarding(parts: OnboardingParts): Onboarding {
       const known = await seen(providers, name, version);
       if ("obstacle" in known) return known;
       const provider = known.done;
-      const newest = await providers.newestSnapshot(name);
-      const usable = newest !== undefined && newest.plans > 0;
+      const { submittedSnapshot } = provider.details;
+      const submitted = submittedSnapshot === undefined ? undefined : await providers.snapshot(submittedSnapshot);
+      const usable = submitted !== undefined && submitted.plans > 0;
       const wanted = { step: "publish", hasSnapshot: usable, ...(override !== undefined && { override }) } as const;
       const decision = decideStep(provider, by.name, wanted, now());
       if ("refused" in decision) return obstacle(decision.refused, decision.detail);
-      if (newest === undefined) return obstacle("NoCatalog", "Its catalog was not read yet. Run the check first.");
-      const objection = await parts.objection(name, newest.id);
+      if (submitted === undefined) return obstacle("NoCatalog", "Its catalog was not read yet. Run the check first.");
+      const objection = await parts.objection(name, submitted.id);
       if (objection !== undefined) return objection;
       const told = override === undefined ? {} : { override };
       const written = await providers.publishSnapshot({
-        snapshot: newest.id,
+        snapshot: submitted.id,
         provider: name,
         version,
         state: decision.to,
@@ -210,7 +227,7 @@ export function createOnboarding(parts: OnboardingParts): Onboarding {
         at: now(),
         audit: auditOf("provider.publish", by, now(), {
           provider: name,
-          snapshot: newest.id,
+          snapshot: submitted.id,
           state: decision.to,
           ...told,
         }),

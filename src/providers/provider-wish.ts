@@ -102,6 +102,12 @@ export function sameButSecrets(
   return sameDetails && open(provider.settings?.reveal() ?? {}) === open(wish.settings);
 }
 
+/** Nothing that people say about it was changed meanwhile, secrets included. */
+export function sameWish(before: Provider, after: Provider): boolean {
+  const said = ({ settings, details }: Provider) => JSON.stringify([settings?.reveal(), detailsOf(details)]);
+  return said(before) === said(after);
+}
+
 /** Organisations that do not exist, or may not be what they are to be. */
 export function organisationFaults(
   wish: ProviderWish,

@@ -37,6 +37,8 @@ export function createReleasing({ providers, keeper, reader, now }: ReleasingPar
       if (provider.refreshAt === undefined)
         return obstacle("NoCatalog", "Its plans are written in catalog files; there is no catalog to read.");
       try {
+        // Its adapter is to be the one of its settings, also if they were changed at another replica a moment ago.
+        await keeper.follow();
         const result = await reader.read(provider);
         if (result.is === "published") await keeper.rebuild();
         return { done: result };

@@ -46,6 +46,7 @@ export interface ProviderChange {
   readonly settings?: Secret<JsonObject>;
   /** Null: its catalog is not read any more. */
   readonly refreshAt?: Millis | null;
+  readonly reading?: CatalogReading;
 }
 
 export interface Providers {
@@ -154,7 +155,7 @@ export function createProviders(knex: Knex, seal: Seal): Providers {
     transaction: Knex.Transaction,
     name: string,
     version: number,
-    { state, details, settings, refreshAt }: ProviderChange,
+    { state, details, settings, refreshAt, reading }: ProviderChange,
     at: Millis,
   ): Promise<boolean> {
     const changed: number = await transaction("providers")
@@ -166,6 +167,7 @@ export function createProviders(knex: Knex, seal: Seal): Providers {
         ...(details !== undefined && { details: JSON.stringify(details) }),
         ...(settings !== undefined && { settings: sealed(name, settings) }),
         ...(refreshAt !== undefined && { refresh_at: refreshAt }),
+        ...(reading !== undefined && { reading: JSON.stringify(reading) }),
       });
     return changed === 1;
   }

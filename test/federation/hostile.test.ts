@@ -10,7 +10,7 @@ import {
   type TestFederation,
 } from "../support/federation.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
-import { type ScriptedBroker, startScriptedBroker } from "../support/scripted-broker.ts";
+import { type Fault, type ScriptedBroker, send, startScriptedBroker } from "../support/scripted-broker.ts";
 import { onBothDatabases } from "../support/stories.ts";
 
 const server = await postgresqlForTests(t);
@@ -33,6 +33,8 @@ async function brokerWith(t: Test, ...services: readonly JsonObject[]): Promise<
 
 const anna = { name: "anna" };
 
+const bert = { name: "bert", releases: true };
+
 const versionOf = async (federation: TestFederation, name: string) =>
   (await federation.providers.byName(name))?.version ?? 0;
 
@@ -54,4 +56,58 @@ story("a secret is not sent to another address than it was given for", async (t,
   t.match(await edit({ ...settings, url: thief.url, password: "another" }), { done: { state: "draft" } });
   t.match(await edit({ url: land.url, password: null }), { done: { state: "draft" } });
   t.same((await federation.providers.byName("land"))?.settings?.reveal(), { url: land.url }, "or it is taken away");
+});
+
+story("what passes the check is what was checked, and what is published is what was reviewed", async (t, start) => {
+  const land = await brokerWith(t, service("db", ["s"]));
+  const other = await brokerWith(t, service("trap", ["s"]));
+  const federation = await start();
+  const { onboarding } = federation;
+  const wish = { adapter: "osb", settings: settingsFor(land) };
+  await onboarding.register("land", wish, anna);
+  const edited: unknown[] = [];
+  land.script.catalog.push(async (_call, response, serve) => {
+    edited.push(await onboarding.edit("land", 1, { ...wish, settings: settingsFor(other) }, anna));
+    send(response, serve());
+  });
+  t.match(
+    await onboarding.check("land", anna),
+    { obstacle: { code: "Stale" } },
+    "its settings changed under the check",
+  );
+  t.match(edited, [{ done: { state: "draft" } }]);
+  t.match(await onboarding.edit("land", 2, wish, anna), { done: { state: "draft" } });
+
+  await onboarding.check("land", anna);
+  t.match(await onboarding.submit("land", await versionOf(federation, "land"), anna), { done: { state: "in-review" } });
+  land.services = [service("trap", ["s"])];
+  t.match(await federation.releasing.refresh("land"), { done: { is: "held" } }, "the provider changes its catalog");
+  await onboarding.publish("land", await versionOf(federation, "land"), "For tests.", bert);
+  t.same(federation.served(), ["db/s"]);
+  const [newest] = await federation.providers.snapshots("land", undefined, 1);
+  t.match(newest, { state: "held" }, "and the new one waits for somebody to look at it");
+});
+
+story("another broker's catalog is read, though it goes by the same ETag", async (t, start) => {
+  const tagged = (broker: ScriptedBroker) =>
+    broker.script.catalog.push(
+      ...[1, 2, 3, 4].map(
+        (): Fault => (call, response, serve) => {
+          response.setHeader("etag", '"1"');
+          if (call.headers["if-none-match"] === '"1"') response.writeHead(304).end();
+          else send(response, serve());
+        },
+      ),
+    );
+  const test = await brokerWith(t, service("db", ["test"]));
+  const real = await brokerWith(t, service("db", ["s", "m"]));
+  tagged(test);
+  tagged(real);
+  const federation = await start();
+  const { onboarding } = federation;
+  await onboarding.register("land", { adapter: "osb", settings: settingsFor(test) }, anna);
+  await federation.releasing.refresh("land");
+  await onboarding.edit("land", 1, { adapter: "osb", settings: settingsFor(real) }, anna);
+  t.match(await federation.releasing.refresh("land"), { done: { is: "held", snapshot: { plans: 2 } } });
+  t.match(await federation.releasing.refresh("land"), { done: { is: "unchanged", snapshot: { plans: 2 } } });
 });
