@@ -2,9 +2,13 @@
 import { Ajv } from "ajv";
 import type { CatalogRead, Json, JsonObject, JsonSchema, ProviderOffering, ProviderPlan } from "#adapter";
 import type { Downstream } from "./client.ts";
+import { unsound } from "./sound.ts";
 
 const text = { type: "string", minLength: 1 } as const;
-const id = { ...text, maxLength: 255 } as const;
+// Control characters have no place in either, and names are typed by people: letters that look like others, or turn the
+// direction of what follows, would let one provider's plan pass for another's. OSB wants them friendlier still.
+const id = { ...text, maxLength: 255, pattern: "^[^\\u0000-\\u001f\\u007f]+$" } as const;
+const name = { type: "string", maxLength: 255, pattern: "^[A-Za-z0-9][A-Za-z0-9 ._+-]*$" } as const;
 const flag = { type: "boolean" } as const;
 const object = { type: "object" } as const;
 const parameters = { type: "object", properties: { parameters: object } } as const;
@@ -21,7 +25,7 @@ const catalogSchema: JsonSchema = {
         required: ["id", "name", "description", "bindable", "plans"],
         properties: {
           id,
-          name: text,
+          name,
           description: text,
           tags: { type: "array", items: { type: "string" } },
           requires: { type: "array", items: { enum: ["syslog_drain", "route_forwarding", "volume_mount"] } },
@@ -39,7 +43,7 @@ const catalogSchema: JsonSchema = {
               required: ["id", "name", "description"],
               properties: {
                 id,
-                name: text,
+                name,
                 description: text,
                 free: flag,
                 bindable: flag,
@@ -119,6 +123,8 @@ export async function readCatalog(
   if (answer.status === 304 && etag !== undefined) return { state: "unchanged" };
   if (answer.status !== 200) throw new Error(`The broker answered ${answer.status} when its catalog was asked for.`);
   if (answer.body === undefined) throw new Error("The broker's catalog is no JSON object; it may have been cut off.");
+  const fault = unsound(answer.body);
+  if (fault !== undefined) throw new Error(`The broker's catalog ${fault}`);
   const body = withoutNulls(answer.body);
   if (!valid(body)) {
     const told = (valid.errors ?? []).map(({ instancePath, message }) => `${instancePath || "/"} ${message}`);

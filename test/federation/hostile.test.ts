@@ -1,4 +1,5 @@
 /** What a hostile or careless provider, or its editor, cannot do to the others. On both databases. */
+import { gzipSync } from "node:zlib";
 import t, { type Test } from "tap";
 import type { JsonObject } from "../../src/core/json.ts";
 import { temporaryDirectory } from "../support/broker.ts";
@@ -110,4 +111,68 @@ story("another broker's catalog is read, though it goes by the same ETag", async
   await onboarding.edit("land", 1, { adapter: "osb", settings: settingsFor(real) }, anna);
   t.match(await federation.releasing.refresh("land"), { done: { is: "held", snapshot: { plans: 2 } } });
   t.match(await federation.releasing.refresh("land"), { done: { is: "unchanged", snapshot: { plans: 2 } } });
+});
+
+/** Nested this deep, as JSON text: written by hand, as JSON.stringify could not. */
+const nested = (depth: number): string => `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`;
+
+story("a catalog that could not be kept or shown is refused whole, and harms no other", async (t, start) => {
+  const land = await brokerWith(t, service("db", ["s"]));
+  const stadt = await brokerWith(t, service("web", ["s"]));
+  const federation = await start({ accounts: { land: { broker: land }, stadt: { broker: stadt } } });
+  await federation.reader.readDue();
+  t.same(federation.served(), ["db/s", "web/s"]);
+  const bad: Record<string, JsonObject> = {
+    "a character that PostgreSQL cannot keep": service("d\u0000b", ["s"]),
+    "half a character": service("db\ud800", ["s"]),
+    "a line break in a name": service("db\nweb", ["s"]),
+    "a name that looks like another": service("wеb", ["s"]),
+    "a name that reads backwards": service("db\u202e", ["s"]),
+    "a name without end": service("db".repeat(100_000), ["s"]),
+    "a plan's name without end": service("db", ["s".repeat(100_000)]),
+    "a NUL in an id": service("db", ["s"], { id: "d\u0000b" }),
+    "a NUL in metadata": service("db", ["s"], { metadata: { displayName: "d\u0000b" } }),
+    "a key that means something else": service("db", ["s"], { metadata: JSON.parse('{"__proto__": {"a": 1}}') }),
+  };
+  for (const [what, hostile] of Object.entries(bad)) {
+    land.services = [hostile];
+    t.match(await federation.releasing.refresh("land"), { obstacle: { code: "Unreadable" } }, what);
+  }
+  const whole =
+    (body: string | Buffer, headers: Record<string, string> = {}): Fault =>
+    (_call, response) =>
+      void response.writeHead(200, { "content-type": "application/json", ...headers }).end(body);
+  const inMetadata = (depth: number) =>
+    JSON.stringify({ services: [service("db", ["s"], { metadata: { x: "X" } })] }).replace('"X"', nested(depth));
+  const bodies: Record<string, Fault> = {
+    "nested a little too deep": whole(inMetadata(100)),
+    "nested without end": whole(inMetadata(500_000)),
+    "bytes that are no text": whole(
+      Buffer.concat([Buffer.from('{"services":["'), Buffer.from([0xff, 0xfe]), Buffer.from('"]}')]),
+    ),
+    "compressed although nobody asked for it": whole(gzipSync('{"services": []}'), { "content-encoding": "gzip" }),
+    "a page instead of a catalog": whole("<html></html>", { "content-type": "text/html" }),
+    "another address instead of a catalog": (_call, response) =>
+      void response.writeHead(302, { location: `${stadt.url}/v2/catalog` }).end(),
+    "unchanged, though nobody said since when": (_call, response) => void response.writeHead(304).end(),
+    "more than is read of any answer": whole(`{"services": [], "x": "${"x".repeat(9 * 1024 * 1024)}"}`),
+  };
+  await federation.knex("providers").update({ reading: JSON.stringify({ failures: 0 }) });
+  const asked = stadt.calls.length;
+  for (const [what, fault] of Object.entries(bodies)) {
+    land.script.catalog.push(fault);
+    const answer = await federation.releasing.refresh("land");
+    t.match(answer, { obstacle: { code: "Unreadable" } }, what);
+  }
+  t.equal(stadt.calls.length, asked, "nobody is led to another address");
+  stadt.services = [service("web", ["s"], { description: "Better." })];
+  await federation.releasing.refresh("stadt");
+  t.same(federation.served(), ["db/s", "web/s"]);
+  t.match(
+    federation.keeper
+      .current()
+      .offerings.map(({ description }) => description)
+      .sort(),
+    ["Better.", "The service db."],
+  );
 });
