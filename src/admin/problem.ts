@@ -13,6 +13,7 @@ export const problemCodes = {
   NotFound: [404, "There is no such thing here."],
   MethodNotAllowed: [405, "This path does not know the method."],
   NameTaken: [409, "This name is taken."],
+  IdTaken: [409, "An id of its catalog is used by another provider."],
   Disabled: [409, "The platform is disabled, so no password would let it in. Enable it first."],
   LastAdministrator: [409, "Nobody could administer Lotse without this token. Make another administrator's first."],
   Retired: [409, "The provider is retired, and that is final."],

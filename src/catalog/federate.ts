@@ -33,6 +33,8 @@ export interface Federation {
   readonly offerings: readonly Offering[];
   /** To be remembered, so that whoever comes later does not take them. */
   readonly newNames: readonly NewName[];
+  /** What was left out because its id is used by another, by the name of the provider it was left out of. */
+  readonly collisions: readonly { readonly provider: string; readonly note: string }[];
   /** What an operator should know: an overlay that names nothing, an id that is taken. */
   readonly notes: readonly string[];
 }
@@ -61,6 +63,7 @@ interface DraftPlan {
   readonly into: string | undefined;
 }
 
+/** The earlier provider in the list keeps an id that a later one wants as well. */
 export type Federate = (
   files: readonly Offering[],
   providers: readonly FederatedProvider[],
@@ -87,13 +90,14 @@ export function createFederate(): Federate {
     const taken = new Set(files.flatMap(({ id, plans }) => [id, ...plans.map((plan) => plan.id)]));
     const guests = new Map<string, Plan[]>();
     const own: Offering[] = [];
-    const take = (id: string, what: () => string): boolean => {
+    const collisions: { readonly provider: string; readonly note: string }[] = [];
+    const take = (id: string, provider: string, what: () => string): boolean => {
       const free = !taken.has(id);
       taken.add(id);
-      if (!free) notes.push(`${what()} is left out: its id ${id} is used by another.`);
+      if (!free) collisions.push({ provider, note: `${what()} is left out: its id ${id} is used by another.` });
       return free;
     };
-    for (const provider of [...providers].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const provider of providers) {
       const { offerings, notes: told } = draft(provider);
       notes.push(...told);
       const words = organisationsOf(provider, byKey);
@@ -104,7 +108,7 @@ export function createFederate(): Federate {
           const host = plan.into === undefined ? undefined : byName.get(plan.into);
           if (plan.into !== undefined && host === undefined)
             notes.push(`${what()} is to stand in "${plan.into}", which is not there.`);
-          if (!take(plan.id, what)) continue;
+          if (!take(plan.id, provider.name, what)) continue;
           const offeringId = host?.id ?? offering.id;
           const usual = host === undefined ? plan.source.name : `${provider.name}-${plan.source.name}`;
           const name = names.give(
@@ -118,8 +122,8 @@ export function createFederate(): Federate {
           if (host === undefined) stay.push(finished);
           else guests.set(host.id, [...(guests.get(host.id) ?? []), finished]);
         }
-        if (stay.length === 0 || !take(offering.id, () => `${provider.name}: the offering ${offering.source.name}`))
-          continue;
+        const what = () => `${provider.name}: the offering ${offering.source.name}`;
+        if (stay.length === 0 || !take(offering.id, provider.name, what)) continue;
         const { wish, source } = offering;
         const name = names.give("", offering.id, wish?.name ?? source.name, wish?.name === undefined, provider.name);
         own.push(finish.offering(offering, name, stay));
@@ -129,7 +133,12 @@ export function createFederate(): Federate {
       const more = guests.get(offering.id);
       return more === undefined ? offering : { ...offering, plans: [...offering.plans, ...more] };
     });
-    return { offerings: [...hosts, ...own], newNames: names.fresh(), notes };
+    return {
+      offerings: [...hosts, ...own],
+      newNames: names.fresh(),
+      collisions,
+      notes: [...notes, ...collisions.map(({ note }) => note)],
+    };
   };
 }
 

@@ -24,10 +24,17 @@ export interface CatalogKeeper {
   rebuild(): Promise<void>;
   /** Makes it anew if another process changed something. */
   follow(): Promise<void>;
-  /** Why the merged catalog could not be published if these were in it instead: plans with instances that would move. */
-  objections(instead: Instead): Promise<readonly string[]>;
+  /** Why the merged catalog could not be published if these were in it instead. */
+  objections(instead: Instead): Promise<Objections>;
   /** Slots of a registered provider, where they were said. */
   slotsOf(provider: string): number | undefined;
+}
+
+export interface Objections {
+  /** Plans with instances that would move. */
+  readonly moved: readonly string[];
+  /** Ids that another provider's offerings and plans have. */
+  readonly taken: readonly string[];
 }
 
 export interface Instead {
@@ -81,7 +88,7 @@ export function createCatalogKeeper(parts: KeeperParts): CatalogKeeper {
   async function merge(from: readonly Provider[], instead?: Instead): Promise<Federation> {
     const written = await parts.curation.overlays();
     const federated: FederatedProvider[] = [];
-    for (const { name, details } of from) {
+    for (const { name, details } of byRightToIds(from, instead?.provider)) {
       const { publishedSnapshot, identities, organisation, integrator, publisher } = details;
       const swapped = instead?.provider === name ? instead : undefined;
       if (publishedSnapshot === undefined && swapped?.offerings === undefined) continue;
@@ -156,9 +163,19 @@ export function createCatalogKeeper(parts: KeeperParts): CatalogKeeper {
       if ((await parts.revision()) !== revision) await rebuild();
     },
     async objections(instead) {
-      const { offerings } = await merge(await parts.providers.list(), instead);
-      return parts.movedPlans(offerings);
+      const { offerings, collisions } = await merge(await parts.providers.list(), instead);
+      const taken = collisions.filter(({ provider }) => provider === instead.provider).map(({ note }) => note);
+      return { moved: await parts.movedPlans(offerings), taken };
     },
     slotsOf: (provider) => slots.get(provider),
   };
+}
+
+/**
+ * Ids derived from a provider's name are its own. Whoever brings ids along could bring another's, and so comes after those,
+ * and after whoever did so earlier; the name, which each chooses, decides nothing. What is only tried comes last of all.
+ */
+function byRightToIds(providers: readonly Provider[], tried: string | undefined): readonly Provider[] {
+  const rank = ({ name, details }: Provider) => (name === tried ? 2 : details.identities === "downstream" ? 1 : 0);
+  return [...providers].sort((a, b) => rank(a) - rank(b) || a.createdAt - b.createdAt || (a.name < b.name ? -1 : 1));
 }

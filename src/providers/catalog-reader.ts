@@ -131,8 +131,7 @@ export function createCatalogReader(parts: ReaderParts): CatalogReader {
       ...(before === undefined && provider.origin === "registered" ? ["It is the provider's first catalog."] : []),
       ...(details.pinned === true ? ["An earlier catalog was gone back to."] : []),
       ...reasonsToHold(before ?? [], offerings, before === undefined ? [] : changes, rulesWith(details.publication)),
-      // To merge everything for it is dear, and only plans with instances could be where they must not be.
-      ...(living.size > 0 ? await parts.keeper.objections({ provider: name, offerings }) : []),
+      ...(await objectionsTo(provider, offerings, living.size > 0)),
     ];
     const snapshot = await providers.keepSnapshot({
       id: parts.newId(),
@@ -161,6 +160,17 @@ export function createCatalogReader(parts: ReaderParts): CatalogReader {
     // Somebody changed the provider meanwhile: what was decided may not hold any more, and a person looks.
     if (!published) return { is: "held", snapshot };
     return { is: "published", snapshot: { ...snapshot, state: "published" } };
+  }
+
+  /** To merge everything for it is dear: only plans with instances could move, and only brought ids could be another's. */
+  async function objectionsTo(
+    { name, details }: Provider,
+    offerings: readonly ProviderOffering[],
+    lives: boolean,
+  ): Promise<readonly string[]> {
+    if (!lives && details.identities === "derived") return [];
+    const { moved, taken } = await parts.keeper.objections({ provider: name, offerings });
+    return [...moved, ...taken];
   }
 
   /** Living instances by the provider's own plan ids, of those plans that have any. */

@@ -47,7 +47,7 @@ export function createCurating(parts: CuratingParts): Curating {
         return obstacle("StandsInFile", `Its overlay stands in catalog/overlays/${name}.yaml. Change it there.`);
       const problems = overlay === undefined ? [] : overlayCheck(overlay);
       if (problems.length > 0) return invalid("The overlay cannot be taken like this.", problems);
-      const objections = await keeper.objections({
+      const { moved: objections } = await keeper.objections({
         provider: name,
         overlay: (overlay as Overlay | undefined) ?? noOverlay,
       });

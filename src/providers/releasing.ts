@@ -21,11 +21,21 @@ export interface ReleasingParts {
   readonly now: () => Millis;
 }
 
+/** A catalog that is all wrong would fill pages. */
+const toldAtMost = 5;
+
+function told(reasons: readonly string[]): string {
+  const more = reasons.length > toldAtMost ? ` And ${reasons.length - toldAtMost} more.` : "";
+  return reasons.slice(0, toldAtMost).join(" ") + more;
+}
+
 export function createReleasing({ providers, keeper, reader, now }: ReleasingParts): Releasing {
   async function objection(name: string, snapshot: string) {
     const content = await providers.content(snapshot);
-    const objections = content === undefined ? [] : await keeper.objections({ provider: name, offerings: content });
-    return objections.length > 0 ? obstacle("HasInstances", objections.join(" ")) : undefined;
+    if (content === undefined) return undefined;
+    const { moved, taken } = await keeper.objections({ provider: name, offerings: content });
+    if (taken.length > 0) return obstacle("IdTaken", told(taken));
+    return moved.length > 0 ? obstacle("HasInstances", told(moved)) : undefined;
   }
 
   return {

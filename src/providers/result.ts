@@ -21,6 +21,7 @@ export type ObstacleCode =
   | "Stale"
   | "Invalid"
   | "NameTaken"
+  | "IdTaken"
   | "Immutable"
   | "Unreadable"
   | "StandsInFile";

@@ -6,6 +6,7 @@ import { temporaryDirectory } from "../support/broker.ts";
 import {
   type FederationWishes,
   service,
+  servicePlan,
   settingsFor,
   startFederation,
   type TestFederation,
@@ -38,6 +39,20 @@ const bert = { name: "bert", releases: true };
 
 const versionOf = async (federation: TestFederation, name: string) =>
   (await federation.providers.byName(name))?.version ?? 0;
+
+/** Registered, checked and submitted by anna. */
+async function submit(federation: TestFederation, name: string, broker: ScriptedBroker, more: object = {}) {
+  const { onboarding } = federation;
+  await onboarding.register(name, { adapter: "osb", settings: settingsFor(broker), ...more }, anna);
+  await onboarding.check(name, anna);
+  return onboarding.submit(name, await versionOf(federation, name), anna);
+}
+
+/** And published by bert. */
+async function publish(federation: TestFederation, name: string, broker: ScriptedBroker, more: object = {}) {
+  await submit(federation, name, broker, more);
+  return federation.onboarding.publish(name, await versionOf(federation, name), "For tests.", bert);
+}
 
 story("a secret is not sent to another address than it was given for", async (t, start) => {
   const land = await brokerWith(t, service("db", ["s"]));
@@ -174,5 +189,50 @@ story("a catalog that could not be kept or shown is refused whole, and harms no 
       .offerings.map(({ description }) => description)
       .sort(),
     ["Better.", "The service db."],
+  );
+});
+
+story("nobody takes another provider's ids, whatever their name and whatever they claim", async (t, start) => {
+  const land = await brokerWith(t, service("db", ["s"]));
+  const stadt = await brokerWith(t, service("web", ["s"]));
+  const federation = await start();
+  // Registered before those it robs.
+  const early = await brokerWith(t, service("web", ["s"]));
+  await submit(federation, "early", early, { identities: "downstream" });
+  await publish(federation, "land", land);
+  await publish(federation, "stadt", stadt, { identities: "downstream" });
+  const [db] = federation.keeper.current().offerings;
+  const taken = [
+    service("db", ["s"], { id: db?.id ?? "" }),
+    { ...service("db", ["s"]), plans: [servicePlan("db", "s", { id: db?.plans[0]?.id ?? "" })] },
+    service("web", ["s"]),
+  ];
+  for (const [index, wanted] of taken.entries()) {
+    // Their names come before the others' in the alphabet.
+    const thief = await brokerWith(t, wanted);
+    const refused = await publish(federation, `a-thief-${index}`, thief, { identities: "downstream" });
+    t.match(refused, { obstacle: { code: "IdTaken", detail: /is used by another/ } });
+  }
+  t.match(await federation.onboarding.publish("early", await versionOf(federation, "early"), "For tests.", bert), {
+    obstacle: { code: "IdTaken" },
+  });
+  stadt.services = [service("web", ["s"]), taken[0] ?? {}];
+  t.match(
+    await federation.releasing.refresh("stadt"),
+    { done: { is: "held", snapshot: { reasons: [/offering-added/, /is used by another/] } } },
+    "nor later, by a changed catalog",
+  );
+  const [held] = await federation.providers.snapshots("stadt", undefined, 1);
+  t.match(
+    await federation.releasing.publishSnapshot("stadt", await versionOf(federation, "stadt"), held?.id ?? "", bert),
+    { obstacle: { code: "IdTaken" } },
+  );
+  t.same(federation.served(), ["db/s", "web/s"]);
+  t.same(
+    federation.keeper
+      .current()
+      .offerings.flatMap(({ plans }) => plans.map(({ provider }) => provider))
+      .sort(),
+    ["land", "stadt"],
   );
 });
