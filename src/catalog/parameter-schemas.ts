@@ -8,6 +8,7 @@ import { type SchemaCompiler, schemaCompiler } from "../config/json-schema.ts";
 import { formatPath } from "../config/problem.ts";
 import type { ParameterCheck } from "../core/catalog.ts";
 import type { JsonSchema } from "../core/json.ts";
+import { affordablePattern, isAffordable } from "./affordable.ts";
 
 /** Without a schema anything fits. Throws an Error if the schema cannot be compiled. */
 export function compileCheck(schema: JsonSchema | undefined, compiler: SchemaCompiler): ParameterCheck {
@@ -15,7 +16,7 @@ export function compileCheck(schema: JsonSchema | undefined, compiler: SchemaCom
   return checkBy(compiler.compile(schema));
 }
 
-/** Where the schema cannot be compiled, anything fits: the provider has the last word anyhow. */
+/** Where the schema cannot be compiled, or could take long, anything fits: the provider has the last word anyhow. */
 export function lenientCheck(schema: JsonSchema | undefined, compiler: SchemaCompiler): ParameterCheck {
   if (schema === undefined) return () => [];
   let check: ParameterCheck | undefined;
@@ -26,6 +27,7 @@ export function lenientCheck(schema: JsonSchema | undefined, compiler: SchemaCom
 }
 
 function compiled(schema: JsonSchema, compiler: SchemaCompiler): ParameterCheck {
+  if (!isAffordable(schema)) return () => [];
   try {
     return checkBy(compiler.compile(schema));
   } catch {
@@ -44,5 +46,8 @@ function checkBy(validate: ValidateFunction): ParameterCheck {
 
 export const parameterCompiler = (): SchemaCompiler => schemaCompiler();
 
-/** For schemas that others wrote: words unknown here are passed over. */
-export const providersCompiler = (): SchemaCompiler => schemaCompiler({ strict: false });
+/** Ajv puts `code` into modules it writes, which nobody here has it do. */
+const regExp = Object.assign(affordablePattern, { code: "" });
+
+/** For schemas that others wrote: words unknown here and patterns that could take long are passed over. */
+export const providersCompiler = (): SchemaCompiler => schemaCompiler({ strict: false, code: { regExp } });

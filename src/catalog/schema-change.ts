@@ -54,9 +54,9 @@ const listOf = (value: Json | undefined): readonly Json[] =>
 
 function takesTypes(before: Json | undefined, after: Json | undefined): boolean {
   if (after === undefined) return true;
-  const now = listOf(after);
-  const numbers = now.includes("number") ? ["integer"] : [];
-  return before !== undefined && listOf(before).every((type) => [...now, ...numbers].includes(type));
+  const now = new Set(listOf(after));
+  if (now.has("number")) now.add("integer");
+  return before !== undefined && listOf(before).every((type) => now.has(type));
 }
 
 function takesValues(before: JsonObject, after: JsonObject): boolean {
@@ -64,14 +64,25 @@ function takesValues(before: JsonObject, after: JsonObject): boolean {
     schema.const !== undefined ? [schema.const] : schema.enum === undefined ? undefined : listOf(schema.enum);
   const now = valuesOf(after);
   if (now === undefined) return true;
-  return valuesOf(before)?.every((value) => now.some((other) => sameJson(value, other))) === true;
+  // By their texts: a stranger's list may have hundreds of thousands.
+  const texts = new Set(now.map(sortedText));
+  return valuesOf(before)?.every((value) => texts.has(sortedText(value))) === true;
+}
+
+/** The same for what `sameJson` calls the same. */
+function sortedText(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(sortedText).join()}]`;
+  if (!isJsonObject(value)) return JSON.stringify(value);
+  const members = Object.entries(value).map(([key, inner]) => `${JSON.stringify(key)}:${sortedText(inner)}`);
+  return `{${members.sort().join()}}`;
 }
 
 function takesProperties(before: JsonObject, after: JsonObject): boolean {
   const were = isJsonObject(before.properties) ? before.properties : {};
   const are = isJsonObject(after.properties) ? after.properties : {};
   const open = (schema: JsonObject) => schema.additionalProperties ?? true;
-  const stillNeeded = listOf(after.required).every((name) => listOf(before.required).includes(name));
+  const needed = new Set(listOf(before.required));
+  const stillNeeded = listOf(after.required).every((name) => needed.has(name));
   const kept = Object.entries(were).every(([name, schema]) => takes(schema, are[name] ?? open(after)));
   const isOpenEnough = open(before) === false || takes(open(before), open(after));
   const others = Object.keys(are).filter((name) => !Object.hasOwn(were, name));

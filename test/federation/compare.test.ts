@@ -1,6 +1,7 @@
 /** What counts as a change of a provider's catalog, and which changes wait for a person. */
 import t from "tap";
 import { compareCatalogs } from "../../src/catalog/compare.ts";
+import { lenientCheck, providersCompiler } from "../../src/catalog/parameter-schemas.ts";
 import { reasonsToHold } from "../../src/catalog/publication.ts";
 import { sameRules, stillTakes } from "../../src/catalog/schema-change.ts";
 import type { JsonObject, ProviderOffering, ProviderPlan } from "../../src/core/adapter.ts";
@@ -122,4 +123,47 @@ t.test("what costs more, takes away or looks wrong waits for a person; what only
   t.same(held([]), ["The catalog is empty."]);
   t.match(held([{ ...db([plan("q")]), id: "q-id" }]), [/another broker's/]);
   t.same(held(withS({ bindable: false })), ["db/s: made-unbindable, 3 living instances."]);
+});
+
+t.test("a list of a hundred thousand values is compared as one with three", async (t) => {
+  const many = Array.from({ length: 100_000 }, (_, index) => ({ a: index, b: "x" }));
+  const turned = many.map(({ a, b }) => ({ b, a })).reverse();
+  t.ok(stillTakes({ enum: many }, { enum: [...turned, "more"] }));
+  t.notOk(stillTakes({ enum: many }, { enum: turned.slice(1) }));
+  const names = many.map(({ a }) => `p${a}`);
+  t.ok(stillTakes({ required: names }, { required: [...names].reverse() }));
+});
+
+t.test("a stranger's schema never keeps the broker busy: what could, takes everything", async (t) => {
+  const fits = (schema: JsonObject, parameters: JsonObject) =>
+    lenientCheck(schema, providersCompiler())(parameters).length === 0;
+  const named = (pattern: string) => ({ type: "object", properties: { name: { type: "string", pattern } } });
+  const long = { name: `${"a".repeat(50_000)}!` };
+  for (const pattern of ["^(a+)+$", "(a|aa)+$", "^(a*)*b", "a*a*a*b", "([a-z]+)*x", "^a(?=(a+)+b)", "[a-z]+1", "("])
+    t.ok(fits(named(pattern), long), pattern);
+  const plain = ["^[a-z0-9-]{1,63}$", "^[a-z][a-z0-9-]*[a-z]$", "^v\\d+\\.\\d+$", "x"];
+  for (const pattern of plain) t.notOk(fits(named(pattern), { name: "B_" }), `${pattern} is still looked at`);
+  t.ok(fits(named("^v\\d+\\.\\d+$"), { name: "v1.20" }));
+
+  const doubling = Object.fromEntries(
+    Array.from({ length: 40 }, (_, index) => {
+      const next = { $ref: `#/definitions/d${index + 1}` };
+      return [`d${index}`, { allOf: [next, next] }];
+    }),
+  );
+  const bomb = {
+    definitions: { ...doubling, d40: { type: "object" } },
+    allOf: [{ $ref: "#/definitions/d0" }],
+    required: ["x"],
+  };
+  t.ok(fits(bomb, {}), "references that double at each step");
+  t.ok(fits({ allOf: [{ $ref: "#" }], required: ["x"] }, {}), "a schema that is itself");
+  t.ok(fits({ $ref: "http://127.0.0.1/schema", required: ["x"] }, {}), "nothing is fetched from elsewhere");
+  const list = Array.from({ length: 150_000 }, (_, index) => [index]);
+  t.ok(fits({ properties: { list: { uniqueItems: true } } }, { list }), "each compared with each");
+  const shared = {
+    definitions: { size: { type: "integer", maximum: 3 } },
+    properties: { size: { $ref: "#/definitions/size" } },
+  };
+  t.notOk(fits(shared, { size: 4 }), "what is in use is looked at, references too");
 });
