@@ -38,7 +38,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   const remote = isProviderCommand(args) ? providerCommand : isOrphanCommand(args) ? orphanCommand : undefined;
   if (remote === undefined && !isCommand(args)) {
     // Not repeated: a word too many may well be a secret.
-    console.error(`lotse: this is no command, and nothing was done.\n\n${help}`);
+    console.error(`lotse: this is no command, and nothing was done.\n\n${helpFor(args)}`);
     return 2;
   }
   try {
@@ -51,6 +51,15 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     console.error(error instanceof Error && error.name === "ConfigError" ? text : `lotse: ${text}`);
     return 1;
   }
+}
+
+/** Of a command with a word too many or too few its own lines; of anything else all of them. */
+function helpFor([group, action]: readonly string[]): string {
+  const lines = help.split("\n");
+  const own = [`  lotse ${group} ${action} `, `  lotse ${group} `]
+    .map((words) => lines.filter((line) => line.startsWith(words)))
+    .find((found) => found.length > 0);
+  return own === undefined ? help : `${own.join("\n")}\n\n"lotse --help" names all commands.`;
 }
 
 const withoutName = new Set(["", "serve", "catalog check", "platform list", "token list", "audit verify"]);

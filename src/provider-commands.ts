@@ -207,14 +207,26 @@ async function setOverlay(api: Api, name: string, document: JsonObject): Promise
   const seen = before === undefined ? { "if-none-match": "*" } : { "if-match": before.etag };
   await api.ask("PUT", path, document, seen);
   console.log(`${name}: overlay set`);
+  const { body } = await api.ask("GET", "/catalog");
+  for (const note of body.notes as readonly string[]) if (note.startsWith(`${name}: `)) console.log(`  ${note}`);
 }
 
 export function readDocument(path: string, cwd: string): JsonObject {
-  const file = parseYamlFile(readFileSync(resolve(cwd, path), "utf8"), path);
+  const file = parseYamlFile(textOf(path, cwd), path);
   const [problem] = file.problems;
   if (problem !== undefined) throw new Refusal(`${path}:${problem.line ?? 1}: ${problem.message}`);
   if (!isJsonObject(file.value)) throw new Refusal(`${path} must hold keys and values.`);
   return file.value;
+}
+
+function textOf(path: string, cwd: string): string {
+  try {
+    return readFileSync(resolve(cwd, path), "utf8");
+  } catch (error) {
+    const { code } = error as { readonly code?: string };
+    const why = code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a directory" : String(code);
+    throw new Refusal(`${path} cannot be read: ${why}.`);
+  }
 }
 
 /** References to secrets below `settings` are replaced by what they point to, here, where those are. */

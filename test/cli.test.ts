@@ -47,6 +47,12 @@ t.test("--help names every command, and what is no command is told so", async (t
   const env = { LOTSE_DATA_DIR: join(reachableDirectory(t), "data") };
   const nonsense = [["serv"], ["platform", "add"]];
   for (const args of nonsense) t.equal((await lotse(args, env)).code, 2, args.join(" "));
+  const { stderr } = await lotse(["provider", "suspend", "land"], env);
+  t.match(stderr, /lotse provider suspend NAME REASON/, "with its own line of the help");
+  t.notMatch(stderr, /lotse audit/);
+  const remote = { ...env, LOTSE_URL: "http://127.0.0.1:9", LOTSE_TOKEN: "x" };
+  const missing = await lotse(["provider", "register", "land", "nowhere.yaml"], remote);
+  t.match(missing, { code: 1, stderr: "lotse: nowhere.yaml cannot be read: there is no such file.\n" });
 });
 
 t.test("nothing is taken from the command line that is not asked for, least of all a secret", async (t) => {

@@ -6,7 +6,7 @@ import type { Provider } from "../core/provider.ts";
 import type { Actor, Result } from "../providers/result.ts";
 import { principalOf } from "./authenticate.ts";
 import { stale, tellVersion } from "./etag.ts";
-import { requireProvider } from "./guard.ts";
+import { noProvider, requireProvider } from "./guard.ts";
 import type { FederationParts } from "./parts.ts";
 import { Problem } from "./problem.ts";
 import { timeOf } from "./shapes.ts";
@@ -27,7 +27,7 @@ export async function findProvider(request: FastifyRequest, { providers }: Feder
   const { name } = request.params as Named;
   requireProvider(request, name);
   const provider = await providers.byName(name);
-  if (provider === undefined) throw new Problem("NotFound");
+  if (provider === undefined) throw noProvider(name);
   return provider;
 }
 
@@ -35,7 +35,7 @@ export async function findProvider(request: FastifyRequest, { providers }: Feder
 export async function doneOr<T>(result: Result<T>, version: () => Promise<number>): Promise<T> {
   if ("done" in result) return result.done;
   const { code, detail, problems = [] } = result.obstacle;
-  if (code === "Unknown") throw new Problem("NotFound");
+  if (code === "Unknown") throw new Problem("NotFound", { detail });
   if (code === "Stale") throw stale(await version());
   const errors = problems.map(({ path, message }) => ({ pointer: pointerOf(path), detail: message }));
   throw new Problem(code, { detail, ...(errors.length > 0 && { errors }) });

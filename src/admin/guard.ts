@@ -1,6 +1,6 @@
 /** Whether who asks may do what they ask for. Every route says what it does; one that does not is never served. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { type Action, mayDo, reachOf } from "../core/permissions.ts";
+import { type Action, mayDo, permissions, reachOf } from "../core/permissions.ts";
 import { principalOf } from "./authenticate.ts";
 import { Problem } from "./problem.ts";
 
@@ -24,7 +24,7 @@ export function addGuard(app: FastifyInstance): void {
     const { action } = request.routeOptions.config;
     // Undefined: there is no such route.
     if (action === undefined || action === "signed-in") return;
-    if (!mayDo(principalOf(request), action)) throw new Problem("Forbidden");
+    if (!mayDo(principalOf(request), action)) throw forbidden(action);
   });
 }
 
@@ -41,7 +41,16 @@ export function reaches(request: FastifyRequest, provider: string): boolean {
 
 /** Throws the answer for what does not exist. */
 export function requireProvider(request: FastifyRequest, provider: string): void {
-  if (!reaches(request, provider)) throw new Problem("NotFound");
+  if (!reaches(request, provider)) throw noProvider(provider);
+}
+
+/** The same whether there is none or it is another editor's. */
+export const noProvider = (name: string): Problem =>
+  new Problem("NotFound", { detail: `There is no provider "${name}", or your token is not for it.` });
+
+function forbidden(action: Action): Problem {
+  const able = Object.keys(permissions[action]).join(" or ");
+  return new Problem("Forbidden", { detail: `Your roles do not allow this. It takes a token of role ${able}.` });
 }
 
 function actionOf({ routeOptions }: FastifyRequest): Action {

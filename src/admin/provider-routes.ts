@@ -32,6 +32,7 @@ const wish = {
     additionalProperties: false,
     required: ["offering", "plan"],
     properties: { offering: text, plan: text, parameters: free },
+    examples: [{ offering: "postgresql", plan: "small" }],
     description: "What its conformance is tried with; instances of it are made and removed by a check.",
   },
   publication: publicationSchema,

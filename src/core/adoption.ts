@@ -141,7 +141,11 @@ function obstaclesOf(world: AdoptionWorld, wish: AdoptionWish): AdoptionObstacle
   const found: AdoptionObstacle[] = [];
   const add = (code: string, detail: string, bindingId?: string) =>
     void found.push({ code, detail, ...(bindingId !== undefined && { bindingId }) });
-  if (platform === undefined) add("UnknownPlatform", "There is no such platform.");
+  if (platform === undefined)
+    add(
+      "UnknownPlatform",
+      `There is no such platform. A platform is meant by its name, not by its username; "lotse platform list" names them.`,
+    );
   if (placement === undefined) {
     add("UnknownPlan", "There is no such plan in this offering.");
     return found;

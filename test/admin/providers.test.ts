@@ -21,8 +21,13 @@ story(
     const dora = await clientOf(broker, { name: "dora", roles: ["auditor"] });
     const wish = { name: "land", adapter: "osb", settings: settingsFor(land) };
 
-    t.match(await eva.ask("POST", "/providers", wish), { status: 404 }, "for a provider that is not one's own");
-    t.match(await bert.ask("POST", "/providers", wish), { status: 403, body: { code: "Forbidden" } });
+    const nothing = 'There is no provider "land", or your token is not for it.';
+    t.match(await eva.ask("POST", "/providers", wish), { status: 404, body: { detail: nothing } }, "not one's own");
+    t.match(await bert.ask("GET", "/providers/land"), { status: 404, body: { detail: nothing } }, "not there");
+    t.match(await bert.ask("POST", "/providers", wish), {
+      status: 403,
+      body: { code: "Forbidden", detail: /It takes a token of role administrator or provider-editor/ },
+    });
     const wrong = await anna.ask("POST", "/providers", { ...wish, settings: { urll: "x" }, slot: 3 });
     t.match(wrong, {
       status: 400,
