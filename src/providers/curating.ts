@@ -38,10 +38,11 @@ export function createCurating(parts: CuratingParts): Curating {
       if (provider === undefined) return unknown(name);
       if (provider.state === "in-review")
         return obstacle("InReview", "It is being reviewed as it is. Have it rejected first.");
-      if (provider.state === "published" && by.releases !== true)
+      // A suspended one goes on with a word of a reviewer, who then looks at nothing again.
+      if ((provider.state === "published" || provider.state === "suspended") && by.releases !== true)
         return obstacle(
           "Published",
-          "What customers see of a published provider is changed by those who may publish it.",
+          "What customers see of a provider that was published is changed by those who may publish it.",
         );
       if (overlayFiles.has(name))
         return obstacle("StandsInFile", `Its overlay stands in catalog/overlays/${name}.yaml. Change it there.`);

@@ -236,3 +236,13 @@ story("nobody takes another provider's ids, whatever their name and whatever the
     ["land", "stadt"],
   );
 });
+
+story("what customers will see of a suspended provider is not changed by its editor", async (t, start) => {
+  const land = await brokerWith(t, service("db", ["s"]));
+  const federation = await start();
+  await publish(federation, "land", land);
+  await federation.onboarding.suspend("land", await versionOf(federation, "land"), "Incident.", bert);
+  const overlay = { offerings: [{ offering: "db", description: "Free of charge." }] };
+  t.match(await federation.curating.setOverlay("land", 0, overlay, anna), { obstacle: { code: "Published" } });
+  t.match(await federation.curating.setOverlay("land", 0, overlay, bert), { done: undefined });
+});
