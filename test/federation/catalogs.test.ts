@@ -1,38 +1,19 @@
 /** One catalog from many brokers: what is served while theirs change, break, vanish and come back. On both databases. */
-import t, { type Test } from "tap";
+import t from "tap";
 import type { JsonObject } from "../../src/core/json.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { newIds } from "../../src/main.ts";
-import { planOf, temporaryDirectory } from "../support/broker.ts";
+import { planOf } from "../support/broker.ts";
 import {
-  type FederationWishes,
+  brokerWith,
+  federationStories,
   service,
   servicePlan,
   settingsFor,
-  startFederation,
   type TestFederation,
 } from "../support/federation.ts";
-import { postgresqlForTests } from "../support/postgresql.ts";
-import { type ScriptedBroker, startScriptedBroker } from "../support/scripted-broker.ts";
-import { onBothDatabases } from "../support/stories.ts";
 
-const server = await postgresqlForTests(t);
-const onBoth = onBothDatabases(t, server);
-
-type Start = (wishes?: Omit<FederationWishes, "databaseUrl" | "dataDir">) => Promise<TestFederation>;
-
-function story(name: string, tell: (t: Test, start: Start) => Promise<void>): void {
-  onBoth(name, async (t, databaseUrl) => {
-    const dataDir = temporaryDirectory(t);
-    await tell(t, (wishes = {}) => startFederation(t, { databaseUrl, dataDir, ...wishes }));
-  });
-}
-
-async function brokerWith(t: Test, ...services: readonly JsonObject[]): Promise<ScriptedBroker> {
-  const broker = await startScriptedBroker(t);
-  broker.services = services;
-  return broker;
-}
+const story = await federationStories(t);
 
 /** Reads the provider's catalog now; what became of it, and why it was held. */
 async function read(federation: TestFederation, name = "land"): Promise<readonly string[]> {

@@ -1,37 +1,18 @@
 /** What a hostile or careless provider, or its editor, cannot do to the others. On both databases. */
 import { gzipSync } from "node:zlib";
-import t, { type Test } from "tap";
+import t from "tap";
 import type { JsonObject } from "../../src/core/json.ts";
-import { temporaryDirectory } from "../support/broker.ts";
 import {
-  type FederationWishes,
+  brokerWith,
+  federationStories,
   service,
   servicePlan,
   settingsFor,
-  startFederation,
   type TestFederation,
 } from "../support/federation.ts";
-import { postgresqlForTests } from "../support/postgresql.ts";
-import { type Fault, type ScriptedBroker, send, startScriptedBroker } from "../support/scripted-broker.ts";
-import { onBothDatabases } from "../support/stories.ts";
+import { type Fault, type ScriptedBroker, send } from "../support/scripted-broker.ts";
 
-const server = await postgresqlForTests(t);
-const onBoth = onBothDatabases(t, server);
-
-type Start = (wishes?: Omit<FederationWishes, "databaseUrl" | "dataDir">) => Promise<TestFederation>;
-
-function story(name: string, tell: (t: Test, start: Start) => Promise<void>): void {
-  onBoth(name, async (t, databaseUrl) => {
-    const dataDir = temporaryDirectory(t);
-    await tell(t, (wishes = {}) => startFederation(t, { databaseUrl, dataDir, ...wishes }));
-  });
-}
-
-async function brokerWith(t: Test, ...services: readonly JsonObject[]): Promise<ScriptedBroker> {
-  const broker = await startScriptedBroker(t);
-  broker.services = services;
-  return broker;
-}
+const story = await federationStories(t);
 
 const anna = { name: "anna" };
 

@@ -12,7 +12,10 @@ import { openConfigured } from "../../src/providers/live-providers.ts";
 import { type OpenStore, openStore } from "../../src/store/open.ts";
 import { openSeal } from "../../src/store/seal.ts";
 import { tryConformance } from "../../src/try-conformance.ts";
-import { basic, type ScriptedBroker } from "./scripted-broker.ts";
+import { temporaryDirectory } from "./broker.ts";
+import { postgresqlForTests } from "./postgresql.ts";
+import { basic, type ScriptedBroker, startScriptedBroker } from "./scripted-broker.ts";
+import { onBothDatabases } from "./stories.ts";
 
 export interface TestFederation extends Federation {
   readonly knex: OpenStore["knex"];
@@ -32,6 +35,25 @@ export interface FederationWishes {
   >;
   readonly offerings?: readonly Offering[];
   readonly files?: Partial<CatalogFiles>;
+}
+
+/** Starts the federation on the story's database; a second one is the first one started again. */
+export type Start = (wishes?: Omit<FederationWishes, "databaseUrl" | "dataDir">) => Promise<TestFederation>;
+
+/** Tells stories of the federated catalog on both databases, each on one of its own. */
+export async function federationStories(t: Test) {
+  const onBoth = onBothDatabases(t, await postgresqlForTests(t));
+  return (name: string, tell: (t: Test, start: Start) => Promise<void>): void =>
+    onBoth(name, async (t, databaseUrl) => {
+      const dataDir = temporaryDirectory(t);
+      await tell(t, (wishes = {}) => startFederation(t, { databaseUrl, dataDir, ...wishes }));
+    });
+}
+
+export async function brokerWith(t: Test, ...services: readonly JsonObject[]): Promise<ScriptedBroker> {
+  const broker = await startScriptedBroker(t);
+  broker.services = services;
+  return broker;
 }
 
 /** Settings towards a scripted broker, with its password in them, as they are sent to the management API. */
