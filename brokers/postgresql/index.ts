@@ -2,7 +2,7 @@
 import type { AdapterKind, BindingOrder, Order } from "#adapter";
 import { bind, fetchBinding, unbind } from "./access.ts";
 import { check } from "./check.ts";
-import { deprovision, fetchInstance, provision, update } from "./instance.ts";
+import { deprovision, fetchInstance, provision, update, usage } from "./instance.ts";
 import { inventory } from "./inventory.ts";
 import { connectTo } from "./server.ts";
 import { backendSchema, readAccount, settingsSchema } from "./settings.ts";
@@ -22,6 +22,7 @@ const kind: AdapterKind = {
       unbind: (order, tools) => unbind(server, order, tools),
       fetch: (order, tools) =>
         isBinding(order) ? fetchBinding(server, order, tools) : fetchInstance(server, order, tools),
+      usage: (order, _period, tools) => usage(server, order, tools),
       check: (signal) => check(server, signal),
       inventory: (signal) => inventory(server, signal),
     };

@@ -1,5 +1,5 @@
 /** Makes, changes, reads and removes databases. */
-import type { Json, Made, Order, Outcome, Tools, UpdateOrder } from "#adapter";
+import type { Json, Made, Order, Outcome, Tools, UpdateOrder, Usage } from "#adapter";
 import { namesOf } from "./names.ts";
 import { type Server, sqlState } from "./server.ts";
 import { type Backend, readBackend } from "./settings.ts";
@@ -140,9 +140,22 @@ export async function deprovision(server: Server, order: Order, tools: Tools): P
 }
 
 export async function fetchInstance(server: Server, order: Order, tools: Tools): Promise<Made | undefined> {
+  const sizeBytes = await sizeOf(server, order, tools);
+  return sizeBytes === undefined ? undefined : { metadata: { attributes: { sizeBytes } } };
+}
+
+/** The server keeps no history: what it holds now, whatever period is asked for. */
+export async function usage(server: Server, order: Order, tools: Tools): Promise<readonly Usage[]> {
+  const sizeBytes = await sizeOf(server, order, tools);
+  if (sizeBytes === undefined) return [];
+  const now = tools.now();
+  return [{ meter: "stored", quantity: (sizeBytes / 1e9).toFixed(9), unit: "GB", period: { from: now, to: now } }];
+}
+
+/** Undefined: there is no database. */
+async function sizeOf(server: Server, order: Order, { signal }: Tools): Promise<number | undefined> {
   const { database } = namesOf(order.instance.id);
-  return server.session(tools.signal, async (session) => {
-    if (!(await findNames(session, [database])).has(database)) return undefined;
-    return { metadata: { attributes: { sizeBytes: await databaseSize(session, database) } } };
-  });
+  return server.session(signal, async (session) =>
+    (await findNames(session, [database])).has(database) ? databaseSize(session, database) : undefined,
+  );
 }

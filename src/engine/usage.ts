@@ -23,10 +23,8 @@ export function createUsage(parts: EngineParts, ask: Ask): (instance: Instance, 
       adapter.usage?.(makeFetchOrder({ instance }, plan, token, deadline), period, tools),
     );
     if (asked.state === "answered") return { state: "told", usage: asked.answer ?? [] };
-    parts.log.warn(
-      { provider: plan.provider, instance: instance.instanceId, err: asked.cause },
-      "could not see what was used",
-    );
+    const about = { provider: plan.provider, instance: instance.instanceId };
+    if (asked.cause !== undefined) parts.log.warn({ ...about, err: asked.cause }, "could not see what was used");
     return { state: "unknown" };
   };
 }

@@ -453,6 +453,11 @@ for (const account of [superuser, operator]) {
       t.ok(before > 1_000_000);
       await say(access, "CREATE TABLE big AS SELECT repeat('x', 1000) FROM generate_series(1, 2000)");
       t.ok((await size()) > before + 1_000_000);
+      const order = stage.order("provision", thing);
+      const period = { from: new Date(0), to: new Date() };
+      const [used] = (await adapter.usage?.(order, period, stage.tools(order.token))) ?? [];
+      t.match(used, { meter: "stored", unit: "GB", quantity: /^0\.\d{9}$/ });
+      t.equal(Number(used?.quantity), (await size()) / 1e9, "and its usage is that size");
     });
 
     await t.test("no text an order brings becomes part of a statement", async (t) => {
