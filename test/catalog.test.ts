@@ -116,6 +116,21 @@ const cases: readonly (readonly [string, (files: Files) => void, RegExp])[] = [
     ({ own }) => Object.assign(own, { backend: { replicas: 3 } }),
     /plans\[0\]\.backend.*adapter postgresql/,
   ],
+  [
+    "a plan for an operator's account of another adapter than that account has",
+    ({ own }) => Object.assign(own, { accountKind: "osb" }),
+    /plans\[0\]\.account: is an account of the adapter postgresql/,
+  ],
+  [
+    "a wish that the adapter of an operator's account does not know",
+    ({ own }) => Object.assign(own, { account: "later", accountKind: "postgresql", backend: { replicas: 3 } }),
+    /plans\[0\]\.backend.*adapter postgresql/,
+  ],
+  [
+    "an operator's account of an adapter that does not exist",
+    ({ own }) => Object.assign(own, { account: "later", accountKind: "postgres" }),
+    /plans\[0\]\.accountKind: is no adapter/,
+  ],
 ];
 
 for (const [what, change, words] of cases)

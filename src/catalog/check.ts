@@ -134,7 +134,12 @@ function backendRule(
   compiler: SchemaCompiler,
   at: Report,
 ): void {
-  const kind = kinds.get(accounts.get(plan.account) ?? "");
+  const { accountKind } = plan;
+  const configured = accounts.get(plan.account);
+  if (accountKind !== undefined && !kinds.has(accountKind)) at(["accountKind"], "is no adapter");
+  if (accountKind !== undefined && configured !== undefined && configured !== accountKind)
+    at(["account"], `is an account of the adapter ${configured}, and the plan needs one of ${accountKind}`);
+  const kind = kinds.get(accountKind ?? configured ?? "");
   if (kind === undefined) return;
   const validate = compiler.compile(kind.backend);
   if (validate(plan.backend)) return;

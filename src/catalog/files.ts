@@ -48,6 +48,8 @@ export interface PlanFile {
   readonly integrator?: string;
   readonly publisher: string;
   readonly account: string;
+  /** Adapter of the account that an operator has to bring; absent where the demonstration has it. */
+  readonly accountKind?: string;
   readonly backend: JsonObject;
   readonly execution: "sync" | "async";
   readonly bindable?: boolean;

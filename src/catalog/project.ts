@@ -12,12 +12,15 @@ export function projectCatalog(
   const byKey = new Map(organisations.map((organisation) => [organisation.key, organisation]));
   return offerings.flatMap((file) => {
     const plans = file.plans.filter((plan) => accounts.has(plan.account)).map((plan) => projectPlan(file, plan, byKey));
-    return plans.length === 0 ? [] : [{ ...projectOffering(file), plans }];
+    return plans.length === 0 ? [] : [{ ...projectOffering(file, accounts), plans }];
   });
 }
 
-function projectOffering(file: OfferingFile): Omit<Offering, "plans"> {
-  const classes = [...new Set(file.plans.flatMap((plan) => plan.equivalenceClass ?? []))];
+function projectOffering(file: OfferingFile, accounts: ReadonlySet<string>): Omit<Offering, "plans"> {
+  const offered = file.plans.filter((plan) => accounts.has(plan.account));
+  const classes = [...new Set(offered.flatMap((plan) => plan.equivalenceClass ?? []))];
+  // With one producer left, there is nobody to change to.
+  const portable = file.portable && new Set(offered.map((plan) => plan.publisher)).size > 1;
   const { displayName, longDescription, documentationUrl, supportUrl } = file;
   return {
     id: file.id,
@@ -38,7 +41,7 @@ function projectOffering(file: OfferingFile): Omit<Offering, "plans"> {
         deliveryModel: file.deliveryModel,
         category: file.category,
         focus: { ...file.focus },
-        portable: file.portable,
+        portable,
         equivalenceClasses: classes,
       },
     }),
