@@ -20,8 +20,11 @@ export interface Engine {
   /** Carries out an operation just written under `lease()`; resolves with the rows after its first step, or undefined
    *  if the operation was cancelled or taken over meanwhile. */
   begin(rows: Rows): Promise<Rows | undefined>;
-  /** Resolves with the operation once it is finished, whoever finishes it; undefined when `ms` have passed. */
-  finished(token: string, ms: number): Promise<Operation | undefined>;
+  /**
+   * Resolves with the operation once it is finished, whoever finishes it; undefined when `ms` have passed. "stopping" when
+   * this process cannot wait for it any longer: it was handed over, and nothing about it is decided by that.
+   */
+  finished(token: string, ms: number): Promise<Operation | "stopping" | undefined>;
   /** What the provider says is there now of an instance or one of its bindings; waits only briefly, changes nothing. */
   fetch(instance: Instance, binding?: Binding): Promise<Seen>;
   /** What the provider says that the instance used. */
@@ -46,7 +49,7 @@ export function createEngine(parts: EngineParts): Engine {
   const slots = createSlots(settings.slotsOf);
   const running = new Map<string, Run>();
   const timers = new Map<string, () => void>();
-  const waiters = new Map<string, Set<(operation: Operation) => void>>();
+  const waiters = new Map<string, Set<(end: Operation | "stopping") => void>>();
   let stopping = false;
   let started = false;
   let looking = false;
@@ -181,7 +184,8 @@ export function createEngine(parts: EngineParts): Engine {
 
   // ---- waiting ----
 
-  function finished(token: string, ms: number): Promise<Operation | undefined> {
+  function finished(token: string, ms: number): Promise<Operation | "stopping" | undefined> {
+    if (stopping) return Promise.resolve("stopping");
     return new Promise((resolve) => {
       const stopTimer = clock.after(ms, () => end(undefined));
       // Another replica may be the one that finishes it.
@@ -191,7 +195,7 @@ export function createEngine(parts: EngineParts): Engine {
       waiters.set(token, told);
       void ask();
 
-      function end(operation: Operation | undefined): void {
+      function end(operation: Operation | "stopping" | undefined): void {
         stopTimer();
         stopPoll();
         told.delete(end);
@@ -236,6 +240,8 @@ export function createEngine(parts: EngineParts): Engine {
       await all();
       started = false;
       stopBeat();
+      // Their clocks would go on and ask a store that is closed.
+      for (const told of [...waiters.values()]) for (const tell of [...told]) tell("stopping");
       if (held.length > 0) await store.releaseLeases(owner, held);
     },
     lease,

@@ -94,6 +94,7 @@ async function waitForEnd(parts: LifecycleParts, rows: Rows): Promise<Reply> {
   const { operation } = rows;
   const left = operation.startedAt + parts.patience.syncMs - parts.clock.now();
   const ended = await parts.engine.finished(operation.token, Math.max(left, 0));
+  if (ended === "stopping") return { refusal: refuse(503, "Unavailable", stoppingText) };
   if (ended === undefined) return giveUp(parts, operation);
   return over(parts, { ...(await readRows(parts, rows)), operation: ended });
 }
@@ -123,6 +124,7 @@ async function giveUp(parts: LifecycleParts, begun: Operation): Promise<Reply> {
   return { refusal: refuse(500, "TimedOut") };
 }
 
+const stoppingText = "The broker is stopping. The operation goes on elsewhere or at its next start; ask again then.";
 const goingOnText = "The provider did not finish in time. The removal goes on; ask again to see whether it is done.";
 const changeGoesOnText =
   "The provider did not finish in time. The change goes on; ask again to see whether it is done.";

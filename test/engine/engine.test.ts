@@ -601,6 +601,33 @@ story("what is decided while a process stops is left to others at once", async (
   t.match(await operation(token), { state: "succeeded", leaseNumber: 2 });
 });
 
+story(
+  "whoever waits for an operation when the process stops is told so, and asks nothing more",
+  async (t, databaseUrl) => {
+    const { engine, order, clock, script, store } = await setUp(t, databaseUrl);
+    script.provision.push(() => ({ state: "pending", handle: 1, afterMs: 300 * second }));
+    const { token } = await order("i1");
+    let asked = 0;
+    const watched: Store = {
+      ...store,
+      readOperation: (...ask) => {
+        asked++;
+        return store.readOperation(...ask);
+      },
+    };
+    const first = engine(clock, watched);
+    await clock.turn(second);
+    const waiting = first.finished(token, 50 * second);
+    await clock.turn(2 * second);
+    await first.stop();
+    t.equal(await waiting, "stopping");
+    const before = asked;
+    await clock.turn(60 * second);
+    t.equal(asked, before, "a store that is closed by now is not asked");
+    t.equal(await first.finished(token, 50 * second), "stopping", "nor is anybody kept who comes later");
+  },
+);
+
 story("a database that does not answer for a while only delays", async (t, databaseUrl) => {
   const { engine, order, clock, store, operation, logged } = await setUp(t, databaseUrl);
   let broken = true;
