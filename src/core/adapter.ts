@@ -146,8 +146,89 @@ export interface AdapterKind {
   readonly destinations?: readonly string[];
   /** What a plan says to this adapter. */
   readonly backend: JsonSchema;
-  open(settings: Settings): Promise<Adapter>;
+  /** `house` is there whenever Lotse opens an account to carry out orders; most adapters do not need it. */
+  open(settings: Settings, house?: House): Promise<Adapter>;
 }
+
+// ---- what the house does -------------------------------------------------------------------------------------------
+
+/** What Lotse keeps for an account that has no system of its own. */
+export interface House {
+  readonly inbox: Inbox;
+}
+
+/** Tasks for the people of one provider account, who work on them over the management API. Kept sealed. */
+export interface Inbox {
+  /** Puts a task, unless one with this key was put; returns it as it stands. Whatever changes it makes its operation due. */
+  put(task: NewTask): Promise<InboxTask>;
+  /** All that were ever put about an instance and its bindings, the oldest first. */
+  about(instanceId: string): Promise<readonly InboxTask[]>;
+  /** Nobody needs it any more. One that is over stays as it is. */
+  withdraw(key: string, reason: string): Promise<void>;
+  /** All tasks, the oldest first, for an inventory. */
+  all(): Promise<readonly InboxTask[]>;
+}
+
+export interface NewTask {
+  /** Unique in the inbox: the order's token, with the binding's id where one operation takes bindings along. */
+  readonly key: string;
+  /** What is to be done, and with which parameters. */
+  readonly order: Order | UpdateOrder | BindingOrder;
+  /** By when; counted in the calendar. */
+  readonly within: ServiceLevel;
+  readonly calendar: Calendar;
+}
+
+/** Business time: days, hours, or both added up. */
+export interface ServiceLevel {
+  readonly businessDays?: number;
+  readonly businessHours?: number;
+}
+
+/** When people work. */
+export interface Calendar {
+  /** IANA time zone. */
+  readonly zone: string;
+  /** HH:MM, local time. */
+  readonly opens: string;
+  readonly closes: string;
+  /** 1 is Monday, 7 Sunday. */
+  readonly weekdays: readonly number[];
+  /** YYYY-MM-DD. */
+  readonly holidays: readonly string[];
+}
+
+/** `asked`: the customer has to answer first. `withdrawn`: the order was taken back before it was done. */
+export type TaskState = "open" | "claimed" | "asked" | "completed" | "rejected" | "withdrawn";
+
+/** A task as its adapter sees it. */
+export interface InboxTask {
+  readonly key: string;
+  readonly verb: Verb;
+  readonly instanceId: string;
+  readonly bindingId?: string;
+  /** The operation it was put for. */
+  readonly token: string;
+  /** What a person finds it by. */
+  readonly id: string;
+  readonly state: TaskState;
+  /** Somebody had taken it on, so something may have been begun. */
+  readonly begun: boolean;
+  readonly dueAt: Date;
+  readonly endedAt?: Date;
+  /** What the customer is asked, while `asked`. */
+  readonly question?: string;
+  /** What the customer was told last. */
+  readonly remark?: string;
+  /** Why it was rejected. */
+  readonly reason?: string;
+  /** Rejected, and something of what was begun is still there. */
+  readonly leftovers: boolean;
+  /** What came of it; erased when what it gave access to was taken back. */
+  readonly result?: Secret<JsonObject>;
+}
+
+// ---- settings, orders, outcomes ------------------------------------------------------------------------------------
 
 /** A provider account's settings after their schema was checked and their secrets were read. */
 export interface Settings {
