@@ -1,8 +1,9 @@
 /** The adapter kinds by name; a new provider is one folder and one line here. */
 import type { AdapterKind } from "#adapter";
+import manual from "./manual/index.ts";
 import osb from "./osb/index.ts";
 import postgresql from "./postgresql/index.ts";
 
 export const adapterKinds: ReadonlyMap<string, AdapterKind> = new Map(
-  [osb, postgresql].map((kind) => [kind.name, kind]),
+  [manual, osb, postgresql].map((kind) => [kind.name, kind]),
 );

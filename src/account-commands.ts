@@ -2,7 +2,7 @@
 import type { AccountParts } from "./admin/parts.ts";
 import { isName } from "./admin/platform-accounts.ts";
 import { usualLifeMs } from "./admin/token-desk.ts";
-import { type Role, roles } from "./core/permissions.ts";
+import { type Role, roles, rolesOfProviders } from "./core/permissions.ts";
 
 const doer = { actor: { by: "command line" } } as const;
 
@@ -71,8 +71,11 @@ async function addToken(
   if (!isName(principal) || !providers.every(isName)) return refuse(`a name is ${nameRule}.`, 2);
   const known: readonly string[] = roles;
   if (role === undefined || !known.includes(role)) return refuse(`a role is one of ${roles.join(", ")}.`, 2);
-  if ((role === "provider-editor") !== providers.length > 0)
-    return refuse("a provider-editor needs the names of their providers; the other roles are about all of them.", 2);
+  if (rolesOfProviders.includes(role as Role) !== providers.length > 0)
+    return refuse(
+      "a provider-editor or fulfiller needs the names of their providers; the other roles are about all of them.",
+      2,
+    );
   const expiresAt = now() + usualLifeMs;
   const wish = { name: "command-line", principal, roles: [role as Role], providers, expiresAt };
   const { record, secret } = await desk.issue({ ...wish, createdBy: "command line" }, doer);

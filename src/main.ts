@@ -16,8 +16,9 @@ import type { Offering } from "./core/model.ts";
 import { startDemo } from "./embedded/demo.ts";
 import { systemClock } from "./engine/clock.ts";
 import { createEngine, type Engine } from "./engine/engine.ts";
-import { type CatalogFiles, openFederation } from "./federation.ts";
+import { type CatalogFiles, type Federation, openFederation } from "./federation.ts";
 import { createFirstAccounts } from "./first-run.ts";
+import { createHouses } from "./house.ts";
 import { type Authenticator, createAuthenticator } from "./http/basic-auth.ts";
 import { describeError } from "./http/log-redaction.ts";
 import { verifyPassword } from "./http/password.ts";
@@ -40,6 +41,7 @@ import { movedPlans } from "./store/plans.ts";
 import { forgetBefore } from "./store/retention.ts";
 import { openSeal, type Seal, type SealingKey } from "./store/seal.ts";
 import type { Store } from "./store/store.ts";
+import { createTasks } from "./store/tasks.ts";
 import { tryConformance } from "./try-conformance.ts";
 
 export interface Broker {
@@ -114,9 +116,10 @@ async function open(
 
   const accountsConfigured =
     config.providers ?? (await demoProviders(config, closing, (message) => log.warn({}, message)));
-  const configured = await openConfigured(accountsConfigured, kinds, closing);
+  const houseOf = createHouses({ knex, seal, newId, now: clock.now }, () => federation.keeper.current());
+  const configured = await openConfigured(accountsConfigured, kinds, closing, houseOf);
   let catalogResponse: CatalogResponse | undefined;
-  const federation = await openFederation({
+  const federation: Federation = await openFederation({
     knex,
     seal,
     kinds,
@@ -142,7 +145,8 @@ async function open(
   const [key] = keys;
   if (key === undefined) throw new Error("There is no sealing key.");
   const orphans = createOrphans(knex, newId);
-  const metrics = createMetrics(() => engine.busy(), orphans.counts);
+  const tasks = createTasks(knex, seal, newId);
+  const metrics = createMetrics(() => engine.busy(), orphans.counts, tasks.counts);
   const engine = createEngine({
     store,
     adapters,
@@ -207,6 +211,7 @@ async function open(
     federation: { ...federation, secretsOf },
     orphans: { ledger: orphans, inventory, adopting },
     usage: { instance: (uid: string) => store.readInstanceByUid(uid), of: engine.usage },
+    tasks: { all: tasks, wake: engine.wake, ended: metrics.task },
   };
   const authenticator = createAuthenticator({
     findAccounts: async (username) =>

@@ -5,6 +5,7 @@ import type { StepSeen } from "./engine/parts.ts";
 export interface Metrics {
   readonly request: (method: string, route: string, status: number, seconds: number) => void;
   readonly step: (seen: StepSeen) => void;
+  readonly task: (seen: TaskSeen) => void;
   readonly text: () => Promise<string>;
   readonly contentType: string;
 }
@@ -14,7 +15,27 @@ export type CountOrphans = () => Promise<
   readonly { readonly provider: string; readonly kind: string; readonly count: number }[]
 >;
 
-export function createMetrics(busy: () => number, orphans: CountOrphans = async () => []): Metrics {
+/** Tasks in the inboxes that are not over. */
+export type CountTasks = () => Promise<
+  readonly { readonly provider: string; readonly state: string; readonly count: number }[]
+>;
+
+/** A task that people ended. */
+export interface TaskSeen {
+  readonly provider: string;
+  readonly verb: string;
+  readonly outcome: string;
+  /** From its order to its end. */
+  readonly seconds: number;
+}
+
+const hour = 3600;
+
+export function createMetrics(
+  busy: () => number,
+  orphans: CountOrphans = async () => [],
+  tasks: CountTasks = async () => [],
+): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const requests = new Histogram({
@@ -57,12 +78,31 @@ export function createMetrics(busy: () => number, orphans: CountOrphans = async 
       for (const { count, ...labels } of counts) this.set(labels, count);
     },
   });
+  const leadTimes = new Histogram({
+    name: "lotse_task_lead_time_seconds",
+    help: "Time from the order to the end of a task that people carry out.",
+    labelNames: ["provider", "verb", "outcome"],
+    buckets: [hour, 4 * hour, 8 * hour, 24 * hour, 72 * hour, 168 * hour, 336 * hour, 720 * hour],
+    registers: [registry],
+  });
+  new Gauge({
+    name: "lotse_tasks",
+    help: "Tasks in the inboxes that are not over.",
+    labelNames: ["provider", "state"],
+    registers: [registry],
+    async collect() {
+      const counts = await tasks().catch(() => []);
+      this.reset();
+      for (const { count, ...labels } of counts) this.set(labels, count);
+    },
+  });
   return {
     request: (method, route, status, seconds) => requests.observe({ method, route, status }, seconds),
     step({ kind, provider, outcome, ms, finished: over }) {
       steps.observe({ kind, provider, outcome }, ms / 1000);
       if (over) finished.inc({ kind, provider, outcome });
     },
+    task: ({ seconds, ...labels }) => leadTimes.observe(labels, seconds),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };

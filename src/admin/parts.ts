@@ -17,6 +17,7 @@ import type { Orphans } from "../store/orphans.ts";
 import type { Providers } from "../store/providers.ts";
 import type { SealingKey } from "../store/seal.ts";
 import type { Store } from "../store/store.ts";
+import type { Tasks } from "../store/tasks.ts";
 import { createTokens, type Tokens } from "../store/tokens.ts";
 import { principalOf } from "./authenticate.ts";
 import { createPlatformAccounts, type Doer, type PlatformAccounts } from "./platform-accounts.ts";
@@ -37,6 +38,21 @@ export interface AdminParts extends AccountParts {
   readonly federation: FederationParts;
   readonly orphans: OrphanParts;
   readonly usage: UsageParts;
+  readonly tasks: TaskParts;
+}
+
+/** Orders that people carry out. */
+export interface TaskParts {
+  readonly all: Tasks;
+  /** Looks for due operations now. */
+  readonly wake: () => void;
+  /** Told of each task that people ended. */
+  readonly ended: (seen: {
+    readonly provider: string;
+    readonly verb: string;
+    readonly outcome: string;
+    readonly seconds: number;
+  }) => void;
 }
 
 /** What instances used. */

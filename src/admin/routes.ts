@@ -13,6 +13,7 @@ import { addPlatformRoutes } from "./platform-routes.ts";
 import { answerProblem, Problem, type ProblemLog } from "./problem.ts";
 import { addProviderRoutes } from "./provider-routes.ts";
 import { addSnapshotRoutes } from "./snapshot-routes.ts";
+import { addTaskRoutes } from "./task-routes.ts";
 import { addTokenRoutes } from "./token-routes.ts";
 import { addUsageRoutes } from "./usage-routes.ts";
 import { createValidator } from "./validate.ts";
@@ -37,5 +38,6 @@ export function addAdminRoutes(app: FastifyInstance, parts: AdminParts, log: Pro
   addCurationRoutes(app, parts);
   addOrphanRoutes(app, parts);
   addAdoptionRoutes(app, parts);
+  addTaskRoutes(app, parts);
   refuseOtherMethods();
 }

@@ -1,6 +1,6 @@
 /** Who one is, and tokens: given to persons and services, with an end, and taken back. */
 import type { FastifyInstance } from "fastify";
-import { covers, type Role, roles } from "../core/permissions.ts";
+import { covers, type Role, roles, rolesOfProviders } from "../core/permissions.ts";
 import type { TokenRecord } from "../store/tokens.ts";
 import { principalOf } from "./authenticate.ts";
 import { answerPage, cut, listQuery, type PageQuery, pageOf, readCursor } from "./paging.ts";
@@ -96,7 +96,10 @@ export function addTokenRoutes(app: FastifyInstance, { tokens, desk, now }: Admi
             name: { ...name, description: "What it is for." },
             principal: { ...name, description: "The person or service that will hold it." },
             roles: rights.roles,
-            providers: { ...rights.providers, description: "Of an editor: whose offers they may edit." },
+            providers: {
+              ...rights.providers,
+              description: "Of an editor or fulfiller: whose offers they may edit, whose tasks they carry out.",
+            },
             expiresAt: { ...time, description: "At most a year ahead; in 90 days when not given." },
           },
         },
@@ -112,11 +115,17 @@ export function addTokenRoutes(app: FastifyInstance, { tokens, desk, now }: Admi
     async (request, reply) => {
       const body = request.body as TokenBody;
       const { roles: wanted, providers = [] } = body;
-      const editor = wanted.includes("provider-editor");
-      if (editor && providers.length === 0)
-        throw invalidMember("#/providers", "is missing; a provider-editor edits the providers named here");
-      if (!editor && providers.length > 0)
-        throw invalidMember("#/providers", "is for a provider-editor only; the other roles are about all providers");
+      const ofProviders = wanted.some((role) => rolesOfProviders.includes(role));
+      if (ofProviders && providers.length === 0)
+        throw invalidMember(
+          "#/providers",
+          "is missing; a provider-editor or fulfiller is for the providers named here",
+        );
+      if (!ofProviders && providers.length > 0)
+        throw invalidMember(
+          "#/providers",
+          "is for a provider-editor or fulfiller only; the other roles are about all providers",
+        );
       const principal = principalOf(request);
       if (!covers(principal, { roles: wanted, providers }))
         throw new Problem("Forbidden", {

@@ -1,14 +1,16 @@
 /** Who may do what in the management API: one table, read by every route, by the tests and by the documents. */
 
-export const roles = ["administrator", "provider-editor", "reviewer", "auditor"] as const;
+export const roles = ["administrator", "provider-editor", "reviewer", "auditor", "fulfiller"] as const;
 export type Role = (typeof roles)[number];
+/** Of these a token names the providers it is for. */
+export const rolesOfProviders: readonly Role[] = ["provider-editor", "fulfiller"];
 
 /** Who asks: the person or service behind a token. */
 export interface Principal {
   readonly name: string;
   readonly tokenId: string;
   readonly roles: readonly Role[];
-  /** An editor's own providers. */
+  /** An editor's or fulfiller's own providers. */
   readonly providers: readonly string[];
 }
 
@@ -49,6 +51,9 @@ const table = {
   "orphans.read": { administrator: all, "provider-editor": own, reviewer: all, auditor: all },
   "orphans.resolve": { administrator: all },
   "adoption.manage": { administrator: all },
+  "tasks.read": { administrator: all, "provider-editor": own, auditor: all, fulfiller: own },
+  // Shows what was ordered, with everything the customer wrote.
+  "tasks.fulfil": { administrator: all, fulfiller: own },
 } as const satisfies { readonly [action: string]: Row };
 
 export type Action = keyof typeof table;

@@ -3,7 +3,7 @@
 import type { Path } from "../config/problem.ts";
 import type { ProviderAccount } from "../config/providers.ts";
 import { checkSettings } from "../config/providers.ts";
-import type { Adapter, AdapterKind, Settings } from "../core/adapter.ts";
+import type { Adapter, AdapterKind, House, Settings } from "../core/adapter.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { Provider } from "../core/provider.ts";
 
@@ -109,12 +109,13 @@ export async function openConfigured(
   accounts: ReadonlyMap<string, ProviderAccount>,
   kinds: ReadonlyMap<string, AdapterKind>,
   closing: (() => Promise<unknown>)[],
+  houseOf?: (account: string) => House,
 ): Promise<ReadonlyMap<string, Adapter>> {
   const adapters = new Map<string, Adapter>();
   for (const [name, { adapter: kindName, settings }] of accounts) {
     const kind = kinds.get(kindName);
     if (kind === undefined) throw new Error(`The account "${name}" names an adapter that does not exist: ${kindName}.`);
-    const adapter = await kind.open(settings).catch((cause: Error) => {
+    const adapter = await kind.open(settings, houseOf?.(name)).catch((cause: Error) => {
       throw new Error(`The account "${name}" under providers cannot be used: ${cause.message}`, { cause });
     });
     adapters.set(name, adapter);

@@ -155,7 +155,8 @@ story("a token is refused that is wrong, too long-lived, or of another shape", a
       { ...good, roles: ["auditer"] },
       {
         pointer: "#/roles/0",
-        detail: 'must be one of "administrator", "provider-editor", "reviewer", "auditor"; did you mean "auditor"?',
+        detail:
+          'must be one of "administrator", "provider-editor", "reviewer", "auditor", "fulfiller"; did you mean "auditor"?',
       },
     ],
     [
@@ -164,7 +165,7 @@ story("a token is refused that is wrong, too long-lived, or of another shape", a
     ],
     [
       { ...good, providers: ["it-nord"] },
-      { pointer: "#/providers", detail: /for a provider-editor only/ },
+      { pointer: "#/providers", detail: /for a provider-editor or fulfiller only/ },
     ],
     [
       { ...good, roles: ["provider-editor"] },

@@ -13,33 +13,35 @@ import {
   roles,
 } from "../../src/core/permissions.ts";
 
-/** In the order administrator, provider-editor, reviewer, auditor. */
+/** In the order administrator, provider-editor, reviewer, auditor, fulfiller. */
 const decided: { readonly [action in Action]: readonly [...(Reach | "-")[]] } = {
-  "providers.read": ["all", "own", "all", "all"],
-  "providers.register": ["all", "own", "-", "-"],
-  "providers.edit": ["all", "own", "-", "-"],
-  "providers.check": ["all", "own", "-", "-"],
-  "providers.submit": ["all", "own", "-", "-"],
-  "providers.reject": ["all", "-", "all", "-"],
-  "providers.publish": ["all", "-", "all", "-"],
-  "providers.suspend": ["all", "-", "all", "-"],
-  "providers.resume": ["all", "-", "all", "-"],
-  "providers.retire": ["all", "-", "-", "-"],
-  "catalog.read": ["all", "own", "all", "all"],
-  "catalog.refresh": ["all", "own", "-", "-"],
-  "catalog.publish": ["all", "-", "all", "-"],
-  "overlays.edit": ["all", "own", "all", "-"],
-  "visibility.edit": ["all", "-", "-", "-"],
-  "instances.read": ["all", "own", "all", "all"],
-  "operations.read": ["all", "own", "all", "all"],
-  "audit.read": ["all", "-", "-", "all"],
-  "tokens.read": ["all", "-", "-", "all"],
-  "tokens.manage": ["all", "-", "-", "-"],
-  "platforms.read": ["all", "-", "all", "all"],
-  "platforms.manage": ["all", "-", "-", "-"],
-  "orphans.read": ["all", "own", "all", "all"],
-  "orphans.resolve": ["all", "-", "-", "-"],
-  "adoption.manage": ["all", "-", "-", "-"],
+  "providers.read": ["all", "own", "all", "all", "-"],
+  "providers.register": ["all", "own", "-", "-", "-"],
+  "providers.edit": ["all", "own", "-", "-", "-"],
+  "providers.check": ["all", "own", "-", "-", "-"],
+  "providers.submit": ["all", "own", "-", "-", "-"],
+  "providers.reject": ["all", "-", "all", "-", "-"],
+  "providers.publish": ["all", "-", "all", "-", "-"],
+  "providers.suspend": ["all", "-", "all", "-", "-"],
+  "providers.resume": ["all", "-", "all", "-", "-"],
+  "providers.retire": ["all", "-", "-", "-", "-"],
+  "catalog.read": ["all", "own", "all", "all", "-"],
+  "catalog.refresh": ["all", "own", "-", "-", "-"],
+  "catalog.publish": ["all", "-", "all", "-", "-"],
+  "overlays.edit": ["all", "own", "all", "-", "-"],
+  "visibility.edit": ["all", "-", "-", "-", "-"],
+  "instances.read": ["all", "own", "all", "all", "-"],
+  "operations.read": ["all", "own", "all", "all", "-"],
+  "audit.read": ["all", "-", "-", "all", "-"],
+  "tokens.read": ["all", "-", "-", "all", "-"],
+  "tokens.manage": ["all", "-", "-", "-", "-"],
+  "platforms.read": ["all", "-", "all", "all", "-"],
+  "platforms.manage": ["all", "-", "-", "-", "-"],
+  "orphans.read": ["all", "own", "all", "all", "-"],
+  "orphans.resolve": ["all", "-", "-", "-", "-"],
+  "adoption.manage": ["all", "-", "-", "-", "-"],
+  "tasks.read": ["all", "own", "-", "all", "own"],
+  "tasks.fulfil": ["all", "-", "-", "-", "own"],
 };
 
 const who = (role: Role | readonly Role[], providers: readonly string[] = []): Principal => ({
@@ -51,7 +53,7 @@ const who = (role: Role | readonly Role[], providers: readonly string[] = []): P
 
 t.test("every role may do exactly what was decided", async (t) => {
   t.same(actions, Object.keys(decided));
-  t.same(roles, ["administrator", "provider-editor", "reviewer", "auditor"]);
+  t.same(roles, ["administrator", "provider-editor", "reviewer", "auditor", "fulfiller"]);
   for (const action of actions)
     for (const [column, role] of roles.entries()) {
       const reach = decided[action][column];

@@ -11,10 +11,11 @@ import { type AppLog, type AppParts, buildApp } from "../../src/app.ts";
 import { buildCatalog, type RetiredPlan } from "../../src/catalog/build-catalog.ts";
 import { overlayCheck } from "../../src/catalog/overlay.ts";
 import type { Adapter, JsonObject } from "../../src/core/adapter.ts";
+import type { Catalog } from "../../src/core/catalog.ts";
 import type { Offering, Plan } from "../../src/core/model.ts";
 import { defaultSwitches, type Switches } from "../../src/core/switches.ts";
 import type { Visibility } from "../../src/core/visibility.ts";
-import { systemClock } from "../../src/engine/clock.ts";
+import { type Clock, systemClock } from "../../src/engine/clock.ts";
 import { createEngine, type Engine } from "../../src/engine/engine.ts";
 import { openFederation } from "../../src/federation.ts";
 import { secretDeriver } from "../../src/keys.ts";
@@ -30,6 +31,7 @@ import { createBeliefs } from "../../src/store/beliefs.ts";
 import { type OpenStore, openStore } from "../../src/store/open.ts";
 import { createOrphans } from "../../src/store/orphans.ts";
 import { openSeal } from "../../src/store/seal.ts";
+import { createTasks } from "../../src/store/tasks.ts";
 import { tryConformance } from "../../src/try-conformance.ts";
 
 export const offeringId = "10000000-0000-4000-8000-000000000001";
@@ -82,6 +84,7 @@ export interface TestBroker {
   readonly engine: Engine;
   readonly open: OpenStore;
   readonly logged: string[];
+  readonly catalog: () => Catalog;
   /** As the platform "a" unless another is named. */
   ask(method: Method, url: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** Replaces the catalog while the broker runs; plans of `retired` are kept for the instances that have them. */
@@ -108,9 +111,12 @@ export interface Wanted {
   /** Platforms authenticate by their bare name if absent. */
   readonly authenticate?: AppParts["authenticate"];
   readonly looksPerTurn?: number;
+  /** The system's if absent. */
+  readonly clock?: Clock;
 }
 
-const keys = [{ id: "test", key: Buffer.alloc(32, 7) }];
+/** Of every test broker. */
+export const keys = [{ id: "test", key: Buffer.alloc(32, 7) }];
 
 export function temporaryDirectory(t: Test): string {
   const directory = mkdtempSync(join(tmpdir(), "lotse-test-"));
@@ -120,7 +126,7 @@ export function temporaryDirectory(t: Test): string {
 
 /** Passwords have their own tests. */
 export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBroker> {
-  const dataDir = wanted.dataDir ?? temporaryDirectory(t);
+  const { clock = systemClock, dataDir = temporaryDirectory(t) } = wanted;
   const open = await openStore({ databaseUrl: wanted.databaseUrl ?? "", dataDir }, openSeal(keys));
   const adapters = new Map([["scripted", wanted.adapter]]);
   let catalog = buildCatalog(wanted.offerings ?? [offering], [], adapters);
@@ -134,7 +140,7 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     store: open.store,
     adapters,
     planOf: (planId) => catalog.placements.get(planId)?.plan,
-    clock: systemClock,
+    clock,
     random: () => 0.5,
     newId,
     deriveSecret: secretDeriver({ id: "test", key: randomBytes(32) }),
@@ -154,12 +160,14 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     engine,
     catalog: () => catalog,
     adapters,
-    clock: systemClock,
+    clock,
     newId,
     switches,
     patience: wanted.patience ?? { syncMs: 5000, quickMs: 2000 },
   });
+  const tasks = createTasks(open.knex, openSeal(keys), newId);
   const ledger = createOrphans(open.knex, newId);
+  const metrics = createMetrics(() => engine.busy(), ledger.counts, tasks.counts);
   const beliefs = createBeliefs(open.knex);
   const adopting = createAdopting({
     store: open.store,
@@ -168,7 +176,7 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     adapters,
     catalog: () => catalog,
     platformNamed: async (name) => (name === "a" || name === "b" ? { id: name, name } : undefined),
-    now: systemClock.now,
+    now: clock.now,
     newId,
     log,
   });
@@ -178,17 +186,18 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     orphans: ledger,
     store: open.store,
     fetch: engine.fetch,
-    now: systemClock.now,
+    now: clock.now,
     random: () => 0.5,
     everyMs: 3_600_000,
     ...(wanted.looksPerTurn !== undefined && { looksPerTurn: wanted.looksPerTurn }),
     log,
   });
   const admin = {
-    ...createAccountParts(open, keys, newId, systemClock.now),
+    ...createAccountParts(open, keys, newId, clock.now),
     federation: await federationFor(t, open, newId),
     orphans: { ledger, inventory, adopting },
     usage: { instance: (uid: string) => open.store.readInstanceByUid(uid), of: engine.usage },
+    tasks: { all: tasks, wake: engine.wake, ended: metrics.task },
   };
   const app = await buildApp({
     lifecycle,
@@ -197,7 +206,7 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     authenticate: wanted.authenticate ?? ((header) => (header ? { id: header, name: header } : "unauthenticated")),
     admin,
     ping: () => open.store.ping(),
-    metrics: createMetrics(() => engine.busy(), ledger.counts),
+    metrics,
     log,
     logRequest: createRequestLog({ write: (line) => logged.push(line) }),
     bodyLimitBytes: 1024 * 1024,
@@ -220,6 +229,7 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     engine,
     open,
     logged,
+    catalog: () => catalog,
     stop,
     offer(offerings, retired = [], visibility) {
       catalog = buildCatalog(offerings, retired, adapters, visibility);
