@@ -2,6 +2,7 @@
 import { conformance } from "./conformance/command.ts";
 import { isOrphanCommand, orphanCommand, orphanHelp } from "./orphan-commands.ts";
 import { isProviderCommand, providerCommand, providerHelp } from "./provider-commands.ts";
+import { isTaskCommand, taskCommand, taskHelp } from "./task-commands.ts";
 
 const help = `lotse: Open Service Broker API 2.17 for the Deutsche Verwaltungscloud
 
@@ -13,18 +14,26 @@ const help = `lotse: Open Service Broker API 2.17 for the Deutsche Verwaltungscl
   lotse platform disable NAME   refuse the platform from now on; its instances stay
   lotse platform enable NAME    let a disabled platform in again, with the passwords it had
   lotse token add WHO ROLE      print a new token for the management API, once; ROLE: administrator, reviewer, auditor,
-                                or provider-editor with the names of the editor's providers behind it
+                                or provider-editor or fulfiller with the names of their providers behind it
   lotse token list              list tokens, without their secrets
   lotse token revoke ID         refuse the token from now on
 ${providerHelp}
 ${orphanHelp}
+${taskHelp}
   lotse conformance URL ...     check any OSB broker against the specification; lotse conformance --help tells how
   lotse audit verify [HEAD]     recompute the audit trail's hash chain; HEAD: the last hash of an earlier time
   lotse --help                  this text
 
 Settings come from the environment (LOTSE_HOST, LOTSE_PORT, LOTSE_DATA_DIR, LOTSE_CONFIG, LOTSE_CATALOG,
-LOTSE_DATABASE_URL) and from lotse.yaml. Commands about providers and orphans ask the broker at LOTSE_URL with the token LOTSE_TOKEN;
+LOTSE_DATABASE_URL) and from lotse.yaml. Commands about providers, orphans and tasks ask the broker at LOTSE_URL with the token LOTSE_TOKEN;
 where Lotse runs, without both, the file first-run.json says them. Secrets are never taken from the command line.`;
+
+/** Those that ask a running broker. */
+function remoteCommand(args: readonly string[]): typeof providerCommand | undefined {
+  if (isProviderCommand(args)) return providerCommand;
+  if (isOrphanCommand(args)) return orphanCommand;
+  return isTaskCommand(args) ? taskCommand : undefined;
+}
 
 /** Returns the exit code. */
 export async function runCommand(args: readonly string[]): Promise<number> {
@@ -35,7 +44,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   }
   // Needs no settings: it is for brokers of any kind, by people who run no Lotse.
   if (command === "conformance") return conformance(args.slice(1));
-  const remote = isProviderCommand(args) ? providerCommand : isOrphanCommand(args) ? orphanCommand : undefined;
+  const remote = remoteCommand(args);
   if (remote === undefined && !isCommand(args)) {
     // Not repeated: a word too many may well be a secret.
     console.error(`lotse: this is no command, and nothing was done.\n\n${helpFor(args)}`);

@@ -8,6 +8,7 @@ import { checkCatalog } from "./catalog/check.ts";
 import { formatProblem } from "./config/problem.ts";
 import { type Config, readConfig } from "./config.ts";
 import { curlLines } from "./curl-lines.ts";
+import { demoAccounts } from "./embedded/demo.ts";
 import { firstRunFile, readFirstRun } from "./first-run.ts";
 import { type Broker, newIds, openConfiguredStore, startBroker } from "./main.ts";
 import { verifyAudit } from "./store/audit.ts";
@@ -60,9 +61,10 @@ function printWelcome(broker: Broker): void {
 }
 
 function reportCatalog(config: Config): number {
-  const kinds = new Map([...(config.providers ?? [])].map(([name, { adapter }]) => [name, adapter]));
-  if (config.providers === undefined)
-    for (const name of ["it-nord", "aurora-via-krz-mitte"]) kinds.set(name, "postgresql");
+  const kinds =
+    config.providers === undefined
+      ? demoAccounts
+      : new Map([...config.providers].map(([name, { adapter }]) => [name, adapter]));
   const problems = checkCatalog(config.catalogDirectory, adapterKinds, kinds);
   for (const problem of problems) console.error(formatProblem(problem));
   const errors = problems.filter(({ severity }) => severity === "error").length;

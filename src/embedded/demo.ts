@@ -1,4 +1,7 @@
-/** The demonstration's two providers: two separate PostgreSQL servers, one for a public authority, one for an external. */
+/**
+ * The demonstration's providers: two separate PostgreSQL servers, one for a public authority, one for an external; and
+ * two inboxes, whose people are whoever tries it out.
+ */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,6 +17,18 @@ export interface Demo {
 
 /** Accounts that the catalog's plans name. */
 const accountNames = ["it-nord", "aurora-via-krz-mitte"];
+
+/** Accounts whose orders people carry out. */
+const inboxes = new Map([
+  ["landesit-sued-inbox", { organisation: "Landes-IT Süd (fiktiv)", contact: "auftrag@landesit-sued.example" }],
+  ["krz-mitte-inbox", { organisation: "KRZ Mitte (fiktiv)", contact: "beratung@krz-mitte.example" }],
+]);
+
+/** Adapter kind by account, for who checks the catalog of the demonstration without starting it. */
+export const demoAccounts: ReadonlyMap<string, string> = new Map([
+  ...accountNames.map((name) => [name, "postgresql"] as const),
+  ...[...inboxes.keys()].map((name) => [name, "manual"] as const),
+]);
 
 export async function startDemo(dataDirectory: string, slots: number, log: (message: string) => void): Promise<Demo> {
   const password = keptPassword(dataDirectory);
@@ -38,6 +53,8 @@ export async function startDemo(dataDirectory: string, slots: number, log: (mess
     await stop();
     throw error;
   }
+  for (const [name, values] of inboxes)
+    accounts.set(name, { adapter: "manual", slots, settings: { values, secrets: {} } });
   return { accounts, stop };
 }
 

@@ -7,6 +7,7 @@ export interface Forgotten {
   readonly bindings: number;
   readonly instances: number;
   readonly orphans: number;
+  readonly tasks: number;
 }
 
 /** Rows looked at in one statement; between two of them others have their turn. */
@@ -21,7 +22,8 @@ export async function forgetBefore(knex: Knex, before: Millis): Promise<Forgotte
   const bindings = await forgetDeleted(knex, "bindings", "binding_uid", before);
   const instances = await forgetDeleted(knex, "instances", "instance_uid", before);
   const orphans = await knex("orphans").where({ state: "gone" }).where("ended_at", "<", before).delete();
-  return { operations, bindings, instances, orphans };
+  const tasks = await forgetTasks(knex, before);
+  return { operations, bindings, instances, orphans, tasks };
 }
 
 interface Finished {
@@ -92,6 +94,25 @@ async function forgetDeleted(
     const uids: string[] = await old.pluck("uid");
     if (uids.length > 0) forgotten += await knex(table).whereIn("uid", uids).where({ state: "deleted" }).delete();
     if (uids.length < batch) return forgotten;
+    await otherWork();
+  }
+}
+
+/** Of instances that are gone; with everything that was written about them. A living one's tell what people made. */
+async function forgetTasks(knex: Knex, before: Millis): Promise<number> {
+  let forgotten = 0;
+  for (;;) {
+    const ids: string[] = await knex("tasks")
+      .where("ended_at", "<", before)
+      .whereNotExists(knex("instances").whereRaw("instances.uid = tasks.instance_uid"))
+      .limit(batch)
+      .pluck("id");
+    if (ids.length > 0)
+      await knex.transaction(async (transaction) => {
+        await transaction("task_entries").whereIn("task", ids).delete();
+        forgotten += await transaction("tasks").whereIn("id", ids).delete();
+      });
+    if (ids.length < batch) return forgotten;
     await otherWork();
   }
 }
