@@ -53,7 +53,8 @@ function whenOrphaned(tell: () => void): void {
 /** Credentials are read by the shell from the file when a line is pasted; they are never printed. */
 function printWelcome(broker: Broker): void {
   const file = firstRunFile(broker.dataDirectory);
-  const [offering] = broker.offerings;
+  // The lines log in with psql where they can.
+  const offering = broker.offerings.find(({ name }) => name === "postgresql") ?? broker.offerings[0];
   const [plan] = offering?.plans ?? [];
   const { username } = readFirstRun(file);
   if (username === undefined || offering === undefined || plan === undefined) return;

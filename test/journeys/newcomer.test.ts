@@ -84,7 +84,10 @@ story("npm start, and every printed line works when it is pasted", async (t, dat
     answers.push(answer);
     switch (answers.length) {
       case 1:
-        t.match(body, { services: [{ name: "postgresql", plans: Array }] }, line);
+        t.ok(
+          (body.services as unknown as { name: string }[]).some(({ name }) => name === "postgresql"),
+          line,
+        );
         break;
       case 2:
         t.notOk(body.error, line);

@@ -27,6 +27,8 @@ export interface BrokerSettings {
   readonly sealingKey?: string;
   readonly engine?: JsonObject;
   readonly osb?: JsonObject;
+  /** More accounts, as lotse.yaml has them. */
+  readonly providers?: JsonObject;
 }
 
 /** The provider's server as the broker reaches it (perhaps through a proxy), and as customers do. */
@@ -146,7 +148,7 @@ export function credentialsIn(directory: string): Credentials {
   return JSON.parse(readFileSync(join(directory, "first-run.json"), "utf8")) as Credentials;
 }
 
-function configOf({ provider, engine, osb }: BrokerSettings): JsonObject {
+function configOf({ provider, engine, osb, providers }: BrokerSettings): JsonObject {
   return {
     engine: {
       // The shortest lease there is, and the shortest pause before another try: a test waits for both.
@@ -157,7 +159,7 @@ function configOf({ provider, engine, osb }: BrokerSettings): JsonObject {
     },
     ...(osb !== undefined && { osb }),
     keys: [{ id: "test", secret: { env: "SEALING_KEY" } }],
-    providers: { [account]: "url" in provider ? brokerAccount(provider) : serverAccount(provider) },
+    providers: { [account]: "url" in provider ? brokerAccount(provider) : serverAccount(provider), ...providers },
   };
 }
 
