@@ -281,12 +281,12 @@ promise("what is old and over is forgotten, and what can still be asked for is k
     addOperation("07 failed", "half", { ...ended, state: "failed" }),
     addOperation("08 cleanup", "half", { kind: "deprovision", purpose: "cleanup", interrupts: "07 failed" }),
   ]);
-  t.same(await forgetBefore(knex, 500), { operations: 3, bindings: 1, instances: 1, orphans: 0 });
+  t.same(await forgetBefore(knex, 500), { operations: 3, bindings: 1, instances: 1, orphans: 0, tasks: 0 });
   const tokens: string[] = await knex("operations").orderBy("token").pluck("token");
   t.same(tokens, ["02 newest", "03 bind", "06 deprovision", "07 failed", "08 cleanup"]);
   t.same(await knex("instances").orderBy("uid").pluck("uid"), ["half", "lately gone", "living"]);
   t.same(await knex("bindings").pluck("uid"), ["bound"]);
-  t.same(await forgetBefore(knex, 500), { operations: 0, bindings: 0, instances: 0, orphans: 0 });
+  t.same(await forgetBefore(knex, 500), { operations: 0, bindings: 0, instances: 0, orphans: 0, tasks: 0 });
 });
 
 promise("forgetting goes through more than fits one look", async (t, open) => {
@@ -298,7 +298,7 @@ promise("forgetting goes through more than fits one look", async (t, open) => {
       addOperation(`op${index}`, `i${index}`, { state: "failed", finishedAt: 1 }),
     ),
   );
-  t.same(await forgetBefore(knex, 500), { operations: 1100, bindings: 0, instances: 1100, orphans: 0 });
+  t.same(await forgetBefore(knex, 500), { operations: 1100, bindings: 0, instances: 1100, orphans: 0, tasks: 0 });
 });
 
 promise("plans that left the catalog are kept for as long as anything may lead to them", async (t, open) => {
