@@ -11,7 +11,7 @@ import type {
   Tools,
   UpdateOrder,
 } from "#adapter";
-import { type Account, readPromised } from "./settings.ts";
+import { type Account, faultOf, readPromised } from "./settings.ts";
 import { bindingStands, instanceStands, isLiving } from "./standing.ts";
 import { noteOf } from "./words.ts";
 
@@ -25,6 +25,8 @@ export interface Desk {
 const rareLookMs = 6 * 60 * 60 * 1000;
 
 export async function fulfil(desk: Desk, order: Order | UpdateOrder | BindingOrder, tools: Tools): Promise<Outcome> {
+  const reason = faultOf(readPromised(order.plan.backend));
+  if (reason !== undefined) return { state: "failed", reason, clean: true };
   return outcomeOf(desk, await put(desk, order, keyOf(order), tools), order, tools);
 }
 

@@ -58,7 +58,7 @@ export const backendSchema: JsonSchema = {
       additionalProperties: false,
       description: "When people work; Monday to Friday, 08:00 to 16:00 in Europe/Berlin where nothing is said.",
       properties: {
-        zone: { type: "string", minLength: 1, maxLength: 60, description: "IANA time zone." },
+        zone: { enum: ["UTC", ...Intl.supportedValuesOf("timeZone")], description: "IANA time zone." },
         opens: time,
         closes: { ...time, description: "Later than opens." },
         weekdays: {
@@ -87,7 +87,13 @@ const usual: Calendar = {
   holidays: [],
 };
 
-/** Throws where the zone does not exist, or the day ends before it begins: whoever wrote the plan has to know. */
+/** What JSON Schema cannot say: undefined, or what is wrong with what the plan promises. */
+export function faultOf({ calendar: { opens, closes } }: Promised): string | undefined {
+  return closes > opens
+    ? undefined
+    : "The plan's business hours end before they begin. Whoever wrote the plan has to correct it.";
+}
+
 export function readPromised(backend: Json): Promised {
   const {
     within,
@@ -98,8 +104,5 @@ export function readPromised(backend: Json): Promised {
     readonly withinFor?: Promised["withinFor"];
     readonly calendar?: Partial<Calendar>;
   };
-  const calendar = { ...usual, ...own };
-  if (calendar.closes <= calendar.opens) throw new Error("The plan's calendar closes before it opens.");
-  new Intl.DateTimeFormat("en-GB", { timeZone: calendar.zone });
-  return { within, withinFor, calendar };
+  return { within, withinFor, calendar: { ...usual, ...own } };
 }

@@ -76,9 +76,14 @@ export const taskDetails = {
   },
 } as const;
 
-/** Control characters end in terminals and headers of people who trust what they read. */
+/** Control characters, and those that turn the direction of writing, fool people who trust what they read. */
 const words = (maxLength: number) =>
-  ({ type: "string", minLength: 1, maxLength, pattern: "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f]*$" }) as const;
+  ({
+    type: "string",
+    minLength: 1,
+    maxLength,
+    pattern: "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069]*$",
+  }) as const;
 
 const body = (required: readonly string[], properties: object): FastifySchema["body"] => ({
   type: "object",
@@ -103,7 +108,7 @@ export const bodies = {
     toCustomer: { type: "boolean", description: "The customer reads it in last_operation, at most 1000 characters." },
   }),
   attach: body(["name", "mediaType", "content"], {
-    name: { ...words(200), pattern: "^[^\\u0000-\\u001f\\u007f/\\\\]*$" },
+    name: { ...words(200), pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069/\\\\]*$" },
     mediaType: { type: "string", maxLength: 100, pattern: "^[a-z0-9.+-]+/[a-z0-9.+-]+$" },
     content: {
       type: "string",

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import t, { type Test } from "tap";
 import manual from "../../brokers/manual/index.ts";
+import { schemaCompiler } from "../../src/config/json-schema.ts";
 import type { Access, House, Inbox, JsonObject } from "../../src/core/adapter.ts";
 import { afterBusiness, businessBetween, businessMs } from "../../src/core/business-time.ts";
 import { createHouses } from "../../src/house.ts";
@@ -221,6 +222,19 @@ void t.test("while nothing happens an order is looked at four times a day, and a
   t.match(await lookAt(new Date(Number.MAX_SAFE_INTEGER)), { afterMs: 6 * hour }, "an order without an end");
   const soon = await lookAt(new Date(Date.now() + hour));
   t.ok(soon.state === "pending" && (soon.afterMs ?? 0) <= hour);
+});
+
+void t.test("a plan that cannot be right is told to whoever orders, and nobody is bothered", async (t) => {
+  const { broker, staff, stage } = await scene(t);
+  const adapter = await openManual(broker.house);
+  const plan = { id: "plan", backend: { within: { businessDays: 1 }, calendar: { opens: "16:00", closes: "08:00" } } };
+  const order = stage.order("provision", stage.instance(), { plan });
+  const outcome = await adapter.provision(order, stage.tools(order.token));
+  t.match(outcome, { state: "failed", clean: true, reason: /end before they begin/ });
+  t.same(await staff.tasks("open"), []);
+  const check = schemaCompiler().compile(manual.backend);
+  t.notOk(check({ within: { businessDays: 1 }, calendar: { zone: "Europe/Atlantis" } }), "a zone that does not exist");
+  t.ok(check({ within: { businessDays: 1 }, calendar: { zone: "Europe/Berlin" } }));
 });
 
 void t.test("only accounts of lotse.yaml have an inbox", async (t) => {

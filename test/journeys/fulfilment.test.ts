@@ -331,7 +331,7 @@ story("a provider's people see their own tasks and nothing else", async (t, data
 
 // ---- kill -9 -------------------------------------------------------------------------------------------------------
 
-story("a broker that is killed between any two steps of an order carries it on", async (t, databaseUrl) => {
+story("an order goes on where it stood after kill -9, and is not made twice", async (t, databaseUrl) => {
   const directory = join(temporaryDirectory(t), "data");
   const { port, user, password } = server;
   const sealingKey = newSealingKey();
