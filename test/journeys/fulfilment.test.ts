@@ -166,11 +166,7 @@ story("an order with a question back, a comment and an attachment is done days l
     t.match(removal, { verb });
     await sinaLater.step(removal?.id ?? "", "claim");
     await sinaLater.step(removal?.id ?? "", "complete", {});
-    const gone = await told(async () => {
-      const answer = await lastOperation(broker, url)();
-      return answer.status === 410 ? { ...answer, body: { state: "gone" } } : answer;
-    }, /gone|succeeded/);
-    t.match(gone.body.state, /gone|succeeded/, verb);
+    t.match((await told(lastOperation(broker, url), /succeeded/)).body, { state: "succeeded" }, verb);
   }
   t.same(await broker.open.knex("tasks").whereNotNull("result").select("id"), [], "access is kept nowhere");
 
@@ -251,6 +247,48 @@ story(
     t.equal((await sina.step(removal?.id ?? "", "complete", {})).status, 200);
   },
 );
+
+story("a change, and the end of an instance with access, are tasks one after the other", async (t, databaseUrl) => {
+  const eAkte = shipped.find(({ name }) => name === "e-akte") as Offering;
+  const [akte] = eAkte.plans as [Plan, ...Plan[]];
+  const offerings = [{ ...eAkte, plans: [{ ...akte, provider: "scripted" }] }];
+  const broker = await startInboxBroker(t, { databaseUrl, offerings });
+  const sina = await staffOf(broker);
+  const own = { service_id: eAkte.id, plan_id: akte.id };
+  const all = `accepts_incomplete=true&service_id=${eAkte.id}&plan_id=${akte.id}`;
+  const next = async (body: JsonObject = {}) => {
+    const [task] = await sina.tasks("open");
+    const claimed = await sina.step(task?.id ?? "", "claim");
+    t.match(await sina.step(task?.id ?? "", "complete", body), { status: 200 });
+    return claimed.body;
+  };
+  await broker.ask("PUT", `${instance}?accepts_incomplete=true`, { ...order, ...own, parameters: { users: 20 } });
+  await next();
+  await told(lastOperation(broker), /succeeded/);
+  await broker.ask("PUT", `${binding}?accepts_incomplete=true`, own);
+  await next({ access: { credentials: { user: "admin" } } });
+  await told(lastOperation(broker, binding), /succeeded/);
+
+  await broker.ask("PATCH", `${instance}?accepts_incomplete=true`, { ...own, parameters: { users: 50 } });
+  t.match(await next(), { verb: "update", wish: { parameters: { users: 50 }, before: { parameters: { users: 20 } } } });
+  await told(lastOperation(broker), /succeeded/);
+  t.match((await broker.ask("GET", instance)).body, { parameters: { users: 50 } });
+
+  const end = () => broker.ask("DELETE", `${instance}?${all}`);
+  t.equal((await end()).status, 202);
+  t.match(await next(), { verb: "unbind" }, "its access first");
+  await told(lastOperation(broker), /has the cancellation/);
+  const [removal] = await sina.tasks("open");
+  t.match(removal, { verb: "deprovision" });
+  await sina.step(removal?.id ?? "", "claim");
+  await sina.step(removal?.id ?? "", "reject", { reason: "The files have to be handed over first." });
+  const refused = await told(lastOperation(broker), /failed/);
+  t.match(refused.body, { state: "failed", description: /handed over first/, instance_usable: true });
+  t.equal((await end()).status, 202, "and is asked for again");
+  t.match(await next(), { verb: "deprovision" });
+  t.match((await told(lastOperation(broker), /succeeded/)).body, { state: "succeeded" });
+  t.equal((await broker.ask("GET", instance)).status, 404);
+});
 
 // ---- who may what --------------------------------------------------------------------------------------------------
 
