@@ -55,7 +55,10 @@ testPlan: { offering: postgresql, plan: it-nord-s }
     t.match(await lotse(["provider", "submit", "land"], anna), { code: 0, stdout: "land: in-review\n" });
     t.match(await lotse(["provider", "publish", "land"], bert), { code: 0, stdout: "land: published\n" });
     t.match((await lotse(["provider", "list"], env)).stdout, /^land\tpublished\tosb\tregistered\tread /m);
-    t.match((await lotse(["snapshots", "list", "land"], anna)).stdout, /published\t1 offerings, 4 plans/);
+    t.match(
+      (await lotse(["snapshots", "list", "land"], anna)).stdout,
+      /published\t\d+ offerings, \d+ plans\n(.*\n)*? +offering-added postgresql, /,
+    );
 
     const first = readFirstRun(join(north, "first-run.json"));
     const authorization = `Basic ${Buffer.from(`${first.username}:${first.password}`).toString("base64")}`;
@@ -81,7 +84,7 @@ testPlan: { offering: postgresql, plan: it-nord-s }
     }
     const services = (await ask("GET", "/catalog")).body.services as unknown as readonly Service[];
     t.same(
-      services.map(({ name }) => name),
+      services.map(({ name }) => name).filter((name) => name.startsWith("postgresql")),
       ["postgresql", "postgresql-land"],
       "one catalog, the names told apart",
     );
