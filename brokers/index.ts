@@ -3,7 +3,8 @@ import type { AdapterKind } from "#adapter";
 import manual from "./manual/index.ts";
 import osb from "./osb/index.ts";
 import postgresql from "./postgresql/index.ts";
+import saas from "./saas/index.ts";
 
 export const adapterKinds: ReadonlyMap<string, AdapterKind> = new Map(
-  [manual, osb, postgresql].map((kind) => [kind.name, kind]),
+  [manual, osb, postgresql, saas].map((kind) => [kind.name, kind]),
 );

@@ -55,7 +55,26 @@ export interface Adapter {
   usage?(order: Order, period: Period, tools: Tools): Promise<readonly Usage[]>;
   /** What the provider calls the thing this adapter makes under Lotse's id, so that it is never adopted as well. */
   referenceOf?(id: string): string;
+  /**
+   * The provider calls (`POST /callbacks/ACCOUNT`). Undefined: it is not from the provider, or too old. What a callback
+   * says is not believed: it makes the next step of the operation due, and that step asks the provider for the truth. So
+   * it may be answered twice, and nothing is kept of it. Absent: the provider does not call.
+   */
+  callback?(request: CallbackRequest, now: Date): Callback | undefined;
   close?(): Promise<void>;
+}
+
+/** A provider's call as it arrived. */
+export interface CallbackRequest {
+  /** Names in lower case. */
+  readonly headers: { readonly [name: string]: string | undefined };
+  /** As it was signed. */
+  readonly body: Buffer;
+}
+
+export interface Callback {
+  /** Whose next step is due; absent: it is genuine, and about nothing that could be due. */
+  readonly token?: string;
 }
 
 /** From `from` on, up to but not including `to`. */
