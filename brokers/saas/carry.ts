@@ -9,7 +9,7 @@
  */
 import type { Json, Outcome, Tools } from "#adapter";
 import type { Answer, Vendor } from "./client.ts";
-import { type Deed, judge, type Meaning } from "./judge.ts";
+import { type Deed, judge, type Refusal, refusal } from "./judge.ts";
 import { answersAsVendor } from "./look.ts";
 import { madeOf } from "./made.ts";
 import type { Asked } from "./mapping.ts";
@@ -56,7 +56,7 @@ export function createCarrier(account: Account, vendor: Vendor): Carrier {
     if (order.verb === "provision" && number !== undefined && mapping.find !== undefined)
       return conclude(order, handle, deed, mapping.find, answer, tools);
     if (order.verb !== "provision" && number === undefined) {
-      if (deed === "remove") return absent(order, handle, tools);
+      if (deed === "remove") return absent(order, handle, answer, tools);
       throw new Error("The vendor does not find what it was ordered to make.");
     }
     const extra = number === undefined ? password : { ...password, number };
@@ -100,7 +100,7 @@ export function createCarrier(account: Account, vendor: Vendor): Carrier {
       case "gone":
         return removal ? { state: "done" } : unclear(order, answer);
       case "absent":
-        return absent(order, handle, tools);
+        return absent(order, handle, answer, tools);
       case "under way": {
         const waiting = meaning.order === undefined ? withoutOrder(handle) : { ...handle, order: meaning.order };
         const told = meaning.note === undefined ? {} : { note: cleaned(meaning.note, order, account) };
@@ -129,15 +129,17 @@ export function createCarrier(account: Account, vendor: Vendor): Carrier {
   }
 
   /** Nothing there. An order that was given up may arrive after its removal; then there is something after all. */
-  async function absent(order: AnyOrder, handle: Handle, tools: Tools): Promise<Outcome> {
+  async function absent(order: AnyOrder, handle: Handle, answer: Answer, tools: Tools): Promise<Outcome> {
     if (!(await answersAsVendor(vendor, account, tools.signal)))
       throw new Error("The vendor answered 404, and its address does not answer like a vendor's.");
+    if (order.verb !== "deprovision" && order.verb !== "unbind")
+      return refused(order, refusal(answer.body, {}, false), answer);
     if (order.interrupted === undefined || handle.goneOnce === true) return { state: "done" };
     return pending({ goneOnce: true }, account.settleMs);
   }
 
   /** A lost answer's work may be there although this answer says no: then it is not known to be clean. */
-  function refused(order: AnyOrder, meaning: Extract<Meaning, { is: "refused" }>, answer: Answer): Outcome {
+  function refused(order: AnyOrder, meaning: Refusal, answer: Answer): Outcome {
     const said = meaning.reason ?? `The provider refused the order without a reason (${answer.status}).`;
     const clean = order.verb !== "deprovision" && order.verb !== "unbind" && (meaning.settled || !order.repeated);
     return { state: "failed", reason: cleaned(said, order, account), clean };

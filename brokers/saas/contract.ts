@@ -30,7 +30,7 @@ export const contract: Mapping = {
   cancel: {
     method: "DELETE",
     path: subscription,
-    query: { callbackUrl: "{/callbackUrl}" },
+    query: { callbackUrl: "{/callbackUrl}", withdraws: "{/withdraws}" },
     answer: order,
   },
   grant: {
@@ -44,7 +44,12 @@ export const contract: Mapping = {
     },
     answer: order,
   },
-  revoke: { method: "DELETE", path: access, query: { callbackUrl: "{/callbackUrl}" }, answer: order },
+  revoke: {
+    method: "DELETE",
+    path: access,
+    query: { callbackUrl: "{/callbackUrl}", withdraws: "{/withdraws}" },
+    answer: order,
+  },
   status: { method: "GET", path: "/orders/{/order}", answer: order },
   subscription: {
     method: "GET",

@@ -7,7 +7,7 @@
  * | 2xx without a state, or 204       | done; 202: under way | likewise       | likewise               |
  * | 408, 409, 425, 429, 503           | busy                 | busy           | busy                   |
  * | 401, 403, 407                     | misconfigured, whatever was asked                     |||
- * | 404                               | refused              | absent         | absent                 |
+ * | 404                               | absent               | absent         | absent                 |
  * | 410                               | refused              | gone           | absent                 |
  * | other 4xx                         | refused              | refused        | unclear                |
  * | anything else, unknown states     | unclear              | unclear        | unclear                |
@@ -24,9 +24,15 @@ export type Meaning =
   | { readonly is: "done" | "gone" | "absent" | "busy" }
   /** The vendor did not look at the order: an operator has to put the account right, and then it goes on. */
   | { readonly is: "misconfigured" }
-  /** `settled`: the vendor's last word on an order it took, so that surely nothing of it is left. */
-  | { readonly is: "refused"; readonly reason?: string; readonly settled: boolean }
+  | Refusal
   | { readonly is: "unclear" };
+
+/** `settled`: the vendor's last word on an order it took, so that surely nothing of it is left. */
+export interface Refusal {
+  readonly is: "refused";
+  readonly reason?: string;
+  readonly settled: boolean;
+}
 
 const busy = new Set([408, 409, 425, 429, 503]);
 
@@ -34,9 +40,9 @@ export function judge(deed: Deed, { status, body }: Answer, reading: Reading): M
   if (status >= 200 && status < 300) return stated(status, body, reading);
   if (busy.has(status)) return { is: "busy" };
   if (status === 401 || status === 403 || status === 407) return { is: "misconfigured" };
-  if (status === 404 && deed !== "make") return { is: "absent" };
+  if (status === 404) return { is: "absent" };
   if (status === 410 && deed !== "make") return { is: deed === "remove" ? "gone" : "absent" };
-  if (status >= 400 && status < 500 && deed !== "look") return refused(body, reading, false);
+  if (status >= 400 && status < 500 && deed !== "look") return refusal(body, reading, false);
   return { is: "unclear" };
 }
 
@@ -55,7 +61,7 @@ function stated(status: number, body: Json | undefined, reading: Reading): Meani
     case "gone":
       return { is: "gone" };
     case "rejected":
-      return refused(body, reading, true);
+      return refusal(body, reading, true);
     case undefined:
       return { is: "unclear" };
   }
@@ -70,7 +76,7 @@ function named(said: Json | undefined, { states = {} }: Reading): State | undefi
 }
 
 /** RFC 9457 where the mapping names no other place. */
-function refused(body: Json | undefined, reading: Reading, settled: boolean): Meaning {
+export function refusal(body: Json | undefined, reading: Reading, settled: boolean): Refusal {
   const reason = textAt(body, reading.reason) ?? textAt(body, "/detail") ?? textAt(body, "/title");
   return { is: "refused", settled, ...(reason !== undefined && { reason }) };
 }

@@ -20,8 +20,8 @@ export function factsOf(facts: Secret<Json> | undefined): Facts {
 /**
  * The key of a request: the operation's token. One that takes several accesses away is told apart by what it takes.
  */
-export function keyOf(order: AnyOrder): string {
-  return isBinding(order) ? `${order.token}.${order.binding.id}` : order.token;
+export function keyOf(order: AnyOrder, token = order.token): string {
+  return isBinding(order) ? `${token}.${order.binding.id}` : token;
 }
 
 /** The token in a key. */
@@ -43,6 +43,7 @@ export function scopeOf(order: AnyOrder, account: Account, extra: Extra = {}): J
   const { password, number, ...rest } = extra;
   return {
     key: keyOf(order),
+    ...(order.interrupted !== undefined && { withdraws: keyOf(order, order.interrupted.token) }),
     ...rest,
     ...(order.requestId !== undefined && { requestId: order.requestId }),
     ...(account.callbackUrl !== undefined && { callbackUrl: account.callbackUrl }),
