@@ -19,9 +19,11 @@ import type { Caller, Platform } from "./core/model.ts";
 import { type Refusal, refuse } from "./core/refusal.ts";
 import type { Switches } from "./core/switches.ts";
 import type { Authenticator, Denial } from "./http/basic-auth.ts";
+import { addCallbackRoute } from "./http/callback-route.ts";
 import { Refused, refusalFor } from "./http/errors.ts";
 import { addHealthRoutes } from "./http/health.ts";
 import { readJsonObject } from "./http/read-json.ts";
+import type { TakeCallback } from "./lifecycle/callback.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import type { Metrics } from "./metrics.ts";
 import { checkApiVersion } from "./osb/api-version.ts";
@@ -40,6 +42,8 @@ export interface AppParts {
   readonly switches: Switches;
   readonly authenticate: Authenticator["authenticate"];
   readonly admin: AdminParts;
+  /** What providers say on their own. */
+  readonly takeCallback: TakeCallback;
   readonly ping: () => Promise<void>;
   readonly metrics: Metrics;
   readonly log: AppLog;
@@ -122,6 +126,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     },
     { prefix: "/v2" },
   );
+  await app.register((callbacks) => addCallbackRoute(callbacks, parts.takeCallback), { prefix: "/callbacks" });
   await app.register(async (admin) => addAdminRoutes(admin, parts.admin, parts.log), { prefix: "/api/v1" });
   answerCatalogFirst(app, parts);
   return app;

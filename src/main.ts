@@ -23,6 +23,7 @@ import { type Authenticator, createAuthenticator } from "./http/basic-auth.ts";
 import { describeError } from "./http/log-redaction.ts";
 import { verifyPassword } from "./http/password.ts";
 import { readKeys, secretDeriver } from "./keys.ts";
+import { createCallbacks } from "./lifecycle/callback.ts";
 import { createLifecycle } from "./lifecycle/lifecycle.ts";
 import { inTurns, openLogOutput, timestamp, written } from "./log-output.ts";
 import { createMetrics } from "./metrics.ts";
@@ -235,6 +236,7 @@ async function open(
     switches: config.osb,
     authenticate: authenticator.authenticate,
     admin,
+    takeCallback: createCallbacks(adapters, engine, clock),
     ping: () => store.ping(),
     metrics,
     log,
@@ -269,9 +271,22 @@ async function demoProviders(
   closing: (() => Promise<unknown>)[],
   log: (message: string) => void,
 ): Promise<ReadonlyMap<string, ProviderAccount>> {
-  const demo = await startDemo(config.dataDirectory, config.engine.slotsPerProvider, log);
+  const { dataDirectory, engine } = config;
+  const ownUrl = loopbackUrl(config);
+  const demo = await startDemo({
+    dataDirectory,
+    slots: engine.slotsPerProvider,
+    log,
+    ...(ownUrl !== undefined && { ownUrl }),
+  });
   closing.push(() => demo.stop());
   return demo.accounts;
+}
+
+/** Where this machine's other processes reach Lotse, if that is known before it listens. */
+function loopbackUrl({ host, port, http }: Config): string | undefined {
+  const reached = host === "127.0.0.1" || host === "0.0.0.0" || host === "::" || host === "localhost";
+  return reached && port !== 0 && http.tls === undefined ? `http://127.0.0.1:${port}` : undefined;
 }
 
 async function readOfferings(

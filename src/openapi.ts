@@ -19,6 +19,7 @@ export async function openApiDocuments(): Promise<{ readonly osb: string; readon
     switches: defaultSwitches,
     authenticate: () => "unauthenticated",
     admin: nothing as never,
+    takeCallback: async () => "refused",
     ping: async () => {},
     metrics: createMetrics(() => 0),
     log: silent,

@@ -69,6 +69,7 @@ await catalogResponse.ready;
 
 const output = openLogOutput();
 const app = await buildApp({
+  takeCallback: async () => "refused",
   lifecycle: {
     provision,
     update: away,

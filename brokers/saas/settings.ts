@@ -8,6 +8,22 @@ import { type Mapping, mappingSchema } from "./mapping.ts";
 
 const whole = (minimum: number, maximum: number, value: number) =>
   ({ type: "integer", minimum, maximum, default: value }) as const;
+
+const limits = {
+  timeoutMs: { ...whole(100, 600_000, 30_000), description: "For one request, answer included." },
+  connectTimeoutMs: whole(100, 60_000, 5_000),
+  connections: { ...whole(1, 1000, 16), description: "Kept alive and used again." },
+  maxResponseBytes: whole(1024, 64 * 1024 * 1024, 4 * 1024 * 1024),
+  busyMs: { ...whole(1, 600_000, 5_000), description: "Until a busy vendor is asked again that names no time." },
+  settleMs: {
+    ...whole(0, 600_000, 5_000),
+    description:
+      "How long an order that was given up may still be on its way; a removal that found nothing looks again.",
+  },
+};
+type Limits = { readonly [name in keyof typeof limits]: number };
+/** For accounts that were not written by hand. */
+const defaults = Object.fromEntries(Object.entries(limits).map(([name, limit]) => [name, limit.default])) as Limits;
 const text = { type: "string", minLength: 1 } as const;
 
 export const settingsSchema: JsonSchema = {
@@ -47,16 +63,7 @@ export const settingsSchema: JsonSchema = {
       description: "Shared with the vendor, who signs callbacks with it: whsec_ and 24 to 64 bytes in base64.",
     },
     formerCallbackSecret: { ...text, description: "Still taken while the vendor changes to the new one." },
-    timeoutMs: { ...whole(100, 600_000, 30_000), description: "For one request, answer included." },
-    connectTimeoutMs: whole(100, 60_000, 5_000),
-    connections: { ...whole(1, 1000, 16), description: "Kept alive and used again." },
-    maxResponseBytes: whole(1024, 64 * 1024 * 1024, 4 * 1024 * 1024),
-    busyMs: { ...whole(1, 600_000, 5_000), description: "Until a busy vendor is asked again that names no time." },
-    settleMs: {
-      ...whole(0, 600_000, 5_000),
-      description:
-        "How long an order that was given up may still be on its way; a removal that found nothing looks again.",
-    },
+    ...limits,
     mapping: mappingSchema,
   },
 };
@@ -100,7 +107,7 @@ export type Auth =
       readonly scope?: string;
     };
 
-export interface Account {
+export interface Account extends Limits {
   readonly url: string;
   readonly auth: Auth;
   /** Texts that must never be shown, whatever the vendor answers. */
@@ -109,12 +116,6 @@ export interface Account {
   readonly callbackUrl?: string;
   /** Keys a callback may be signed with. */
   readonly callbackKeys: readonly Buffer[];
-  readonly timeoutMs: number;
-  readonly connectTimeoutMs: number;
-  readonly connections: number;
-  readonly maxResponseBytes: number;
-  readonly busyMs: number;
-  readonly settleMs: number;
   readonly mapping: Mapping;
 }
 
@@ -132,6 +133,7 @@ export function readAccount({ values, secrets: hidden, directory = "", withoutFi
     throw new Error("callbackUrl needs callbackSecret: a callback that nobody signed is not believed.");
   const ca = pem(values.ca, withoutFiles ? undefined : directory);
   return {
+    ...defaults,
     ...given,
     url,
     mapping: given.mapping ?? contract,

@@ -4,6 +4,7 @@ import type { Binding, Instance, Lease, Operation } from "../core/model.ts";
 import type { Rows } from "../core/patched.ts";
 import { createAsk } from "./ask.ts";
 import { createFetch, type Seen } from "./fetch.ts";
+import { makeDue } from "./make-due.ts";
 import { defaultEngineSettings, type EngineParts } from "./parts.ts";
 import { runStep } from "./run.ts";
 import { createSlots } from "./slots.ts";
@@ -31,6 +32,8 @@ export interface Engine {
   usage(instance: Instance, period: Period): Promise<Used>;
   /** Ends the running step of an operation that was cancelled. */
   cancel(token: string): void;
+  /** An operation's provider says that there is something to see. False: it is under way and does not end; say it again. */
+  makeDue(provider: string, token: string): Promise<boolean>;
   /** Looks for due work now, not only at the next regular look. */
   wake(): void;
   /** Operations whose steps run here now. */
@@ -250,6 +253,11 @@ export function createEngine(parts: EngineParts): Engine {
     fetch: createFetch(parts, ask),
     usage: createUsage(parts, ask),
     cancel: (token) => running.get(token)?.controller.abort(new Error("The operation was cancelled.")),
+    async makeDue(provider, token) {
+      const made = await makeDue(parts, provider, token);
+      look();
+      return made;
+    },
     wake: look,
     busy: () => running.size,
   };

@@ -19,6 +19,7 @@ import { type Clock, systemClock } from "../../src/engine/clock.ts";
 import { createEngine, type Engine } from "../../src/engine/engine.ts";
 import { openFederation } from "../../src/federation.ts";
 import { secretDeriver } from "../../src/keys.ts";
+import { createCallbacks } from "../../src/lifecycle/callback.ts";
 import { createLifecycle } from "../../src/lifecycle/lifecycle.ts";
 import { newIds } from "../../src/main.ts";
 import { createMetrics } from "../../src/metrics.ts";
@@ -205,6 +206,7 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     switches,
     authenticate: wanted.authenticate ?? ((header) => (header ? { id: header, name: header } : "unauthenticated")),
     admin,
+    takeCallback: createCallbacks(adapters, engine, systemClock),
     ping: () => open.store.ping(),
     metrics,
     log,
