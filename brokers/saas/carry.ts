@@ -68,9 +68,9 @@ export function createCarrier(account: Account, vendor: Vendor): Carrier {
     const { find: request } = mapping;
     if (request === undefined || factsOf(order.instance.facts).number !== undefined) return undefined;
     const answer = await ask(request, order, {}, tools);
-    const { is } = judge("look", answer, request.answer ?? {});
-    if (is === "misconfigured" || is === "busy" || is === "unclear") return unclear(order, answer);
-    const number = is === "absent" || is === "gone" ? undefined : textAt(answer.body, request.answer?.number);
+    const missing = answer.status === 404 || answer.status === 410;
+    if (!missing && (answer.status < 200 || answer.status >= 300)) return unclear(order, answer);
+    const number = missing ? undefined : textAt(answer.body, request.answer?.number);
     return number === undefined ? { answer } : { answer, number };
   }
 
