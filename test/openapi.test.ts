@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import t, { type Test } from "tap";
+import { openApiText } from "../brokers/saas/openapi.ts";
 import { problemCodes } from "../src/admin/problem.ts";
 import { refusalCodes } from "../src/core/refusal.ts";
 import { openApiDocuments } from "../src/openapi.ts";
@@ -17,14 +18,16 @@ type Document = {
 
 const read = (name: string) => readFileSync(new URL(`../openapi/${name}.json`, import.meta.url), "utf8");
 const names = ["osb", "admin"] as const;
+const vendors = "saas-provider";
 
 t.test("the documents are as the routes are; if not, `npm run openapi` writes them anew", async (t) => {
   const now = await openApiDocuments();
   for (const name of names) t.equal(read(name), now[name], `openapi/${name}.json`);
+  t.equal(read(vendors), openApiText(), "the contract for vendors of software");
 });
 
 t.test("the documents are valid OpenAPI 3.1", async (t) => {
-  for (const name of names) {
+  for (const name of [...names, vendors]) {
     const validator = new Validator();
     const { valid, errors } = await validator.validate(JSON.parse(read(name)));
     t.equal(valid, true, `${name}: ${JSON.stringify(errors)}`);
