@@ -167,12 +167,12 @@ t.test(
     const adapter: Adapter = {
       ...real,
       // An hour away, unless somebody calls.
-      provision: async () => ({ state: "pending", handle: {}, afterMs: 3_600_000 }),
+      provision: async () => ({ state: "pending", handle: { asked: true }, afterMs: 3_600_000 }),
       async poll(order) {
         polls.push(order.token);
         const seen = state;
         if (polls.length === 1) await looking.promise;
-        return seen === "done" ? { state: "done" } : { state: "pending", handle: {}, afterMs: 3_600_000 };
+        return seen === "done" ? { state: "done" } : { state: "pending", handle: { asked: true }, afterMs: 3_600_000 };
       },
     };
     const broker = await startTestBroker(t, { adapter });
@@ -196,7 +196,7 @@ t.test(
     t.equal(polls.length, 0, "nobody looked");
     t.equal((await call(genuine("unknown"))).statusCode, 204, "an operation that is not known");
     t.equal((await call(genuine(token))).statusCode, 204, "an operation that is waiting");
-    while (polls.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (let n = 0; polls.length === 0 && n < 1000; n++) await new Promise((resolve) => setTimeout(resolve, 5));
     // That look has begun, and will see nothing yet: a call now must not be forgotten.
     const first = genuine(token);
     const calling = call(first);
