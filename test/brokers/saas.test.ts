@@ -3,8 +3,11 @@ import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
 import t, { type Test } from "tap";
 import saas from "../../brokers/saas/index.ts";
+import { openApiText } from "../../brokers/saas/openapi.ts";
 import { fill, fillHeader, fillPath } from "../../brokers/saas/template.ts";
 import { checkSettings } from "../../src/config/providers.ts";
 import type { Adapter, CallbackRequest, JsonObject, Settings } from "../../src/core/adapter.ts";
@@ -408,4 +411,62 @@ t.test("a request that was withdrawn before it arrived does nothing when it does
   const late = stage.order("provision", thing);
   await stage.done(adapter, stage.order("deprovision", thing, { interrupted: { token: late.token } }), thing);
   t.match(await stage.carry(adapter, late, thing), { state: "failed", reason: /withdrawn/ });
+});
+
+t.test("what Lotse asks and what the demonstration's vendor answers is as the OpenAPI document says", async (t) => {
+  const ajv = new Ajv2020({ strict: false });
+  addFormats.default(ajv);
+  ajv.addSchema(JSON.parse(openApiText()) as object, "contract");
+  const fits = (schema: string, value: unknown, what: string) => {
+    const validate = ajv.compile({ $ref: `contract#/components/schemas/${schema}` });
+    t.ok(validate(value), `${what}: ${JSON.stringify(validate.errors)}`);
+  };
+  t.notOk(
+    ajv.compile({ $ref: "contract#/components/schemas/Order" })({ id: "1", state: "perhaps" }),
+    "it would be told",
+  );
+
+  const stage = openStage(subject(t, "ddatabox", "after"));
+  const asked: { method: string; body: unknown }[] = [];
+  const recorder = await serving(t, async (request, response) => {
+    let text = "";
+    for await (const chunk of request) text += chunk;
+    asked.push({ method: `${request.method} ${request.url?.replace(/[a-z0-9]{26}/g, "ID")}`, body: JSON.parse(text) });
+    response.writeHead(500).end();
+  });
+  const recorded = await open(recorder);
+  t.teardown(() => recorded.close?.());
+  const thing = stage.instance();
+  const binding = stage.binding(thing);
+  for (const [verb, about] of [
+    ["provision", thing],
+    ["update", thing],
+    ["bind", binding],
+  ] as const)
+    await t.rejects(stage.carry(recorded, stage.order(verb, about), about));
+  t.same(
+    asked.map(({ method }) => method),
+    ["PUT /subscriptions/ID", "PATCH /subscriptions/ID", "PUT /subscriptions/ID/accesses/ID"],
+  );
+  for (const { method, body } of asked) fits(method.includes("accesses") ? "Grant" : "Terms", body, method);
+
+  const adapter = await open(vendor.url);
+  t.teardown(() => adapter.close?.());
+  const order = stage.order("provision", thing);
+  await stage.done(adapter, order, thing);
+  await stage.run(adapter, "bind", binding);
+  const id = `/subscriptions/${thing.id}`;
+  const send = async (method: string, path: string) => {
+    const headers = { authorization: `Bearer ${client.token}`, "idempotency-key": order.token };
+    return (await fetch(`${vendor.url}${path}`, { method, headers })).json();
+  };
+  const again = await send("DELETE", `${id}?withdraws=nothing`);
+  fits("Problem", again, "a key used for something else");
+  fits("SubscriptionPage", await asClient("/subscriptions"), "the list");
+  fits("Subscription", await asClient(id), "a subscription");
+  fits("AccessState", await asClient(`${id}/accesses/${binding.id}`), "an access");
+  const year = "from=2026-01-01T00:00:00Z&to=2027-01-01T00:00:00Z";
+  fits("UsageReport", await asClient(`${id}/usage?${year}`), "usage");
+  fits("Problem", await asClient(`${id}/usage`), "a problem");
+  await stage.run(adapter, "deprovision", thing);
 });
