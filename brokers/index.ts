@@ -1,10 +1,11 @@
 /** The adapter kinds by name; a new provider is one folder and one line here. */
 import type { AdapterKind } from "#adapter";
 import manual from "./manual/index.ts";
+import openstack from "./openstack/index.ts";
 import osb from "./osb/index.ts";
 import postgresql from "./postgresql/index.ts";
 import saas from "./saas/index.ts";
 
 export const adapterKinds: ReadonlyMap<string, AdapterKind> = new Map(
-  [manual, osb, postgresql, saas].map((kind) => [kind.name, kind]),
+  [manual, openstack, osb, postgresql, saas].map((kind) => [kind.name, kind]),
 );

@@ -1,0 +1,115 @@
+/** HTTP to the services of one cloud: verified, kept alive, bounded in time and size, and patient with busy services. */
+import { setTimeout as pause } from "node:timers/promises";
+import { Agent, errors, request } from "undici";
+import type { Json } from "#adapter";
+import { Unanswered } from "./answers.ts";
+import type { Account } from "./settings.ts";
+
+export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+export interface HttpQuestion {
+  readonly method: Method;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+  /** Undefined: the text is no JSON. */
+  readonly body: Json | undefined;
+}
+
+export interface Http {
+  /** Any status is an answer; throws `Unanswered` where none came. */
+  send(question: HttpQuestion, signal: AbortSignal): Promise<HttpAnswer>;
+  close(): Promise<void>;
+}
+
+/** First wait for a busy service that names no time; each further one is twice as long. */
+const firstWaitMs = 500;
+/** A service that wants more is left to the engine's own repeats. */
+const longestWaitMs = 30_000;
+
+export function openHttp(account: Account): Http {
+  const agent = new Agent({
+    connections: account.connections,
+    pipelining: 1,
+    headersTimeout: account.timeoutMs,
+    bodyTimeout: account.timeoutMs,
+    maxResponseSize: account.maxResponseBytes,
+    // Shorter than most servers keep an idle connection, so that theirs is rarely the one to close it.
+    keepAliveTimeout: 4_000,
+    connect: { timeout: account.connectTimeoutMs, ...(account.ca !== undefined && { ca: account.ca }) },
+  });
+
+  async function once({ method, url, headers, body }: HttpQuestion, signal: AbortSignal): Promise<HttpAnswer> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(account.timeoutMs)]);
+    try {
+      const answer = await request(url, {
+        dispatcher: agent,
+        method,
+        signal: limit,
+        headers: { accept: "application/json", ...headers },
+        ...(body !== undefined && { body }),
+      });
+      const text = await answer.body.text();
+      return { status: answer.statusCode, headers: flat(answer.headers), text, body: readJson(text) };
+    } catch (error) {
+      throw new Unanswered(`${method} ${new URL(url).origin}: ${explain(error, signal)}`, { cause: error });
+    }
+  }
+
+  return {
+    async send(question, signal) {
+      for (let repeat = 0; ; repeat++) {
+        const answer = await once(question, signal);
+        const waitMs = busyMs(question.method, answer, repeat);
+        if (waitMs === undefined || repeat >= account.retries || waitMs > longestWaitMs) return answer;
+        await pause(waitMs, undefined, { signal }).catch((cause: unknown) => {
+          throw new Unanswered("The request was given up.", { cause });
+        });
+      }
+    },
+    close: () => agent.close(),
+  };
+}
+
+/**
+ * How long to leave a busy service alone; undefined where it is not busy. 429 surely had no effect. 503 may come from a
+ * proxy that lost the answer of a request it passed on, so only what may be said twice is said again.
+ */
+export function busyMs(method: Method, { status, headers }: HttpAnswer, repeat: number): number | undefined {
+  const again = status === 429 || (status === 503 && method !== "POST");
+  if (!again) return undefined;
+  const after = headers["retry-after"];
+  if (after === undefined) return firstWaitMs * 2 ** repeat;
+  const ms = /^\d{1,9}$/.test(after.trim()) ? Number(after) * 1000 : Date.parse(after) - Date.now();
+  return Number.isFinite(ms) ? Math.max(ms, 0) : firstWaitMs * 2 ** repeat;
+}
+
+function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, Array.isArray(value) ? value.join(", ") : value]],
+    ),
+  );
+}
+
+function readJson(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
+function explain(error: unknown, signal: AbortSignal): string {
+  if (signal.aborted) return "the request was given up.";
+  if (error instanceof errors.ResponseExceededMaxSizeError) return "the answer is larger than allowed.";
+  if ((error as { readonly name?: unknown }).name === "TimeoutError") return "no answer in time.";
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  return `no answer (${typeof code === "string" ? code : message}).`;
+}
