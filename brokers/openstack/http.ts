@@ -73,7 +73,8 @@ export function openHttp(account: Account): Http {
         });
       }
     },
-    close: () => agent.close(),
+    // What is still under way is given up: nobody waits for it any more.
+    close: () => agent.destroy(),
   };
 }
 

@@ -1,0 +1,113 @@
+/** What is said to Nova about one machine. */
+import type { JsonObject } from "#adapter";
+import { statusOf, unlessGone } from "./answers.ts";
+import type { Session } from "./client.ts";
+import type { Flavor } from "./flavors.ts";
+import { oldestFirst } from "./oldest.ts";
+
+export interface Server {
+  readonly id: string;
+  readonly name: string;
+  readonly status: string;
+  readonly created: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** As it was when the machine got it. */
+  readonly flavor: {
+    readonly original_name?: string;
+    readonly vcpus: number;
+    readonly ram: number;
+    readonly disk: number;
+  };
+  readonly addresses: Readonly<Record<string, readonly Address[]>>;
+  readonly fault?: { readonly code: number; readonly message: string };
+  readonly "OS-EXT-STS:task_state"?: string | null;
+}
+
+export interface Address {
+  readonly addr: string;
+  readonly version: number;
+  readonly "OS-EXT-IPS:type"?: "fixed" | "floating";
+}
+
+/** Machines of that name, oldest first: more than one if two calls made one each. */
+export async function findServers(session: Session, name: string): Promise<readonly Server[]> {
+  const { servers } = await session.ask<{ readonly servers: readonly Server[] }>({
+    service: "compute",
+    method: "GET",
+    path: ["servers", "detail"],
+    // Nova takes a regular expression.
+    query: { name: `^${name}$` },
+  });
+  return oldestFirst(servers, ({ created }) => created);
+}
+
+/** All machines of the project whose names begin so. */
+export async function listServers(session: Session, prefix: string): Promise<readonly Server[]> {
+  const all: Server[] = [];
+  for (let marker: string | undefined; ; marker = all.at(-1)?.id) {
+    const { servers } = await session.ask<{ readonly servers: readonly Server[] }>({
+      service: "compute",
+      method: "GET",
+      path: ["servers", "detail"],
+      query: { name: `^${prefix}`, limit: "200", marker },
+    });
+    all.push(...servers);
+    // Nova may have a lower limit than ours, so only an empty page is surely the last.
+    if (servers.length === 0) return all;
+  }
+}
+
+/** Nova answers before it has begun: the machine is there as BUILD. */
+export async function makeServer(session: Session, server: JsonObject): Promise<void> {
+  await session.ask({ service: "compute", method: "POST", path: ["servers"], body: { server } });
+}
+
+export async function removeServer(session: Session, id: string): Promise<void> {
+  // 409: it is being removed, or in the middle of something; whoever looks again finds out.
+  await session.ask({ service: "compute", method: "DELETE", path: ["servers", id] }).catch((error: unknown) => {
+    if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;
+  });
+}
+
+export async function actOn(session: Session, id: string, action: JsonObject): Promise<void> {
+  await session.ask({ service: "compute", method: "POST", path: ["servers", id, "action"], body: action });
+}
+
+export async function markServer(session: Session, id: string, metadata: JsonObject): Promise<void> {
+  await session.ask({ service: "compute", method: "POST", path: ["servers", id, "metadata"], body: { metadata } });
+}
+
+export async function listFlavors(session: Session): Promise<readonly Flavor[]> {
+  const { flavors } = await session.ask<{ readonly flavors: readonly Flavor[] }>({
+    service: "compute",
+    method: "GET",
+    path: ["flavors", "detail"],
+  });
+  return flavors;
+}
+
+/** Names of key pairs are unique, so one that is there already is ours. */
+export async function makeKeyPair(session: Session, name: string, publicKey: string): Promise<void> {
+  await session
+    .ask({
+      service: "compute",
+      method: "POST",
+      path: ["os-keypairs"],
+      body: { keypair: { name, type: "ssh", public_key: publicKey } },
+    })
+    .catch((error: unknown) => {
+      if (statusOf(error) !== 409) throw error;
+    });
+}
+
+export async function removeKeyPair(session: Session, name: string): Promise<void> {
+  await unlessGone(session.ask({ service: "compute", method: "DELETE", path: ["os-keypairs", name] }));
+}
+
+/** Names of the account's user's key pairs. */
+export async function listKeyPairs(session: Session): Promise<readonly string[]> {
+  const { keypairs } = await session.ask<{
+    readonly keypairs: readonly { readonly keypair: { readonly name: string } }[];
+  }>({ service: "compute", method: "GET", path: ["os-keypairs"] });
+  return keypairs.map(({ keypair }) => keypair.name);
+}
