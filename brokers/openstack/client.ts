@@ -16,6 +16,10 @@ export interface Question {
   readonly query?: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** Sent as JSON. */
   readonly body?: JsonObject;
+  /** Sent as it is; `headers` names its type. */
+  readonly text?: string;
+  /** The path begins above the version: Swift's `/info` is there. */
+  readonly aboveVersion?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -72,7 +76,8 @@ export function connectTo(account: Account): Cloud {
 
   async function askOnce(question: Question, region: string, token: Token, signal: AbortSignal): Promise<HttpAnswer> {
     const { service, method, body } = question;
-    const address = addressOf(service, region, token);
+    const whole = addressOf(service, region, token);
+    const address = question.aboveVersion === true ? whole.replace(/\/v\d+(\.\d+)?(\/.*)?$/, "") : whole;
     const version = service === "compute" ? await microversion(address, token.value, signal) : undefined;
     const asked: HttpQuestion = {
       method,
@@ -86,7 +91,7 @@ export function connectTo(account: Account): Cloud {
         ...question.headers,
         "x-auth-token": token.value,
       },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(body !== undefined ? { body: JSON.stringify(body) } : question.text !== undefined && { body: question.text }),
     };
     return http.send(asked, signal);
   }

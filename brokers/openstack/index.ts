@@ -2,11 +2,12 @@
 import type { AdapterKind, Order, Outcome } from "#adapter";
 import { statusOf } from "./answers.ts";
 import { machine } from "./machine.ts";
+import { objectStorage } from "./object-storage.ts";
 import type { Offer, Verbs } from "./offer.ts";
 import { destinations, readAccount, secrets, settingsSchema } from "./settings.ts";
 
 /** One line for each kind of thing. */
-const offers: readonly Offer[] = [machine];
+const offers: readonly Offer[] = [machine, objectStorage];
 
 const kind: AdapterKind = {
   name: "openstack",

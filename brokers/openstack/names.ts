@@ -12,6 +12,21 @@ export function doorName(instanceId: string, bindingId: string): string {
   return `lotse-${instanceId}-${bindingId}`;
 }
 
+/** Of a container of objects; also a name that S3 takes for a bucket. */
+export function containerName(instanceId: string): string {
+  return `lotse-${instanceId}`;
+}
+
+/** Where Swift's S3 API keeps the parts of a bucket's multipart uploads. */
+export function partsName(instanceId: string): string {
+  return `${containerName(instanceId)}+segments`;
+}
+
+/** Of the user of one binding. */
+export function userName(instanceId: string, bindingId: string): string {
+  return `lotse-${instanceId}-${bindingId}`;
+}
+
 /** Lotse's ids in such a name; undefined: it is none of ours. */
 export function readName(name: string): { readonly instance: string; readonly binding?: string } | undefined {
   const parts = /^lotse-([0-9a-z]{26})(?:-([0-9a-z]{26}))?$/.exec(name);

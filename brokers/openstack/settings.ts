@@ -50,6 +50,17 @@ export const settingsSchema: JsonSchema = {
       description: "Regions to use; the first is used by plans that name none. Absent: the cloud's only region.",
     },
     interface: { enum: ["public", "internal"], default: "public", description: "Which of the catalog's addresses." },
+    accessRole: {
+      ...text,
+      description:
+        "Role that users of object storage get in their project; it must give no rights by itself. Absent: object storage has no bindings.",
+    },
+    s3Endpoint: {
+      ...text,
+      pattern: "^https?://[^?#@]+$",
+      description: "Where customers speak S3. Absent: the origin of the object store, if it says that it speaks S3.",
+    },
+    s3Region: { ...text, description: "The region that S3 requests are signed for; absent: the cloud's region." },
     network: {
       ...text,
       description: "Name or id of a network all machines are put in. Absent: each machine gets a network of its own.",
@@ -84,7 +95,7 @@ export const settingsSchema: JsonSchema = {
 export const secrets = ["applicationCredentialSecret", "password"] as const;
 
 /** Settings that say where the secrets are sent, and who may pose as that. */
-export const destinations = ["authUrl", "ca"] as const;
+export const destinations = ["authUrl", "ca", "s3Endpoint"] as const;
 
 /** Who Lotse is at Keystone. */
 export type Login =
@@ -106,6 +117,9 @@ export interface Account {
   readonly memberRole: string;
   readonly regions?: readonly string[];
   readonly interface: "public" | "internal";
+  readonly accessRole?: string;
+  readonly s3Endpoint?: string;
+  readonly s3Region?: string;
   readonly network?: string;
   readonly externalNetwork?: string;
   readonly cidr: string;
@@ -126,6 +140,7 @@ export function readAccount({ values, secrets: hidden, directory = "", withoutFi
   };
   const authUrl = `${given.authUrl.replace(/\/+$/, "").replace(/\/v3$/, "")}/v3`;
   requireTls("authUrl", authUrl);
+  if (given.s3Endpoint !== undefined) requireTls("s3Endpoint", given.s3Endpoint);
   const login = readLogin(values, (name) => hidden[name]?.reveal());
   if (given.projectPerOrganization === true && login.kind !== "password")
     throw new Error("projectPerOrganization needs username and password: an application credential has one project.");
@@ -138,6 +153,9 @@ export function readAccount({ values, secrets: hidden, directory = "", withoutFi
     memberRole: given.memberRole ?? "member",
     ...(given.regions !== undefined && { regions: given.regions }),
     interface: given.interface ?? "public",
+    ...(given.accessRole !== undefined && { accessRole: given.accessRole }),
+    ...(given.s3Endpoint !== undefined && { s3Endpoint: given.s3Endpoint }),
+    ...(given.s3Region !== undefined && { s3Region: given.s3Region }),
     ...(given.network !== undefined && { network: given.network }),
     ...(given.externalNetwork !== undefined && { externalNetwork: given.externalNetwork }),
     cidr: given.cidr ?? "10.64.0.0/24",

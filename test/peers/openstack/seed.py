@@ -57,7 +57,7 @@ def endpoint(name, kind, address):
 
 
 def identity():
-    roles = {name: one('role', name) for name in ('admin', 'service', 'ResellerAdmin')}
+    roles = {name: one('role', name) for name in ('admin', 'service', 'ResellerAdmin', 'object-access')}
     service = one('project', 'service', domain_id='default')
     for name in ('nova', 'neutron', 'glance', 'placement', 'swift', 'cinder'):
         user = one('user', name, domain_id='default', password=password)

@@ -1,0 +1,80 @@
+/** Takes a container away: its users first, then all that is in it, then itself. */
+import type { Json, Order, Outcome, Tools } from "#adapter";
+import { statusOf } from "./answers.ts";
+import type { Cloud, Session } from "./client.ts";
+import { listObjects, removeContainer, removeObjects, removeVersion, type StoredObject } from "./containers.ts";
+import { containerName, partsName } from "./names.ts";
+import { readObjectFacts, readObjectPlan } from "./object-plan.ts";
+import { listUsers, removeUser } from "./object-users.ts";
+import { sessionToFind } from "./projects.ts";
+
+/** Objects removed by one call: a few seconds' work. */
+const atATime = 1000;
+/** Requests for single versions under way at once. */
+const sideBySide = 8;
+
+/** `removed`: how many objects are gone so far, for the note only. */
+interface Handle {
+  readonly removed: number;
+}
+
+export async function deprovision(cloud: Cloud, order: Order, handle: Json, tools: Tools): Promise<Outcome> {
+  const { removed = 0 } = (handle ?? {}) as unknown as Partial<Handle>;
+  const { region } = readObjectPlan(order.plan.backend);
+  const session = await sessionToFind(cloud, order, readObjectFacts(order), region, tools.signal);
+  if (session === undefined) return { state: "done" };
+  const { id } = order.instance;
+  if (removed === 0) await removeUsers(cloud, session, id);
+  let now = 0;
+  for (const name of [partsName(id), containerName(id)]) {
+    const round = await removeRound(session, name);
+    now += round.removed;
+    if (round.left !== undefined) return goOn(cloud, removed + now, round.left);
+  }
+  return { state: "done" };
+}
+
+function goOn({ account }: Cloud, removed: number, left: number): Outcome {
+  const note =
+    removed === 0
+      ? "The container is being emptied."
+      : `The container is being emptied: ${removed} objects are removed${left > 0 ? `, about ${left} are left` : ""}.`;
+  // Where nothing could be removed, the cloud's listings lag behind and want time.
+  return { state: "pending", handle: { removed }, afterMs: left > 0 ? 0 : account.pollMs, note };
+}
+
+/** `left`: about how many objects are still there; undefined: nothing, the container is gone. */
+async function removeRound(session: Session, name: string): Promise<{ removed: number; left?: number }> {
+  const listed = await listObjects(session, name, atATime);
+  if (listed === undefined) return { removed: 0 };
+  const { container, objects } = listed;
+  if (container.versioned) await removeVersions(session, name, objects);
+  else if (objects.length > 0)
+    await removeObjects(
+      session,
+      name,
+      objects.map((object) => object.name),
+    );
+  const removed = objects.length;
+  if (removed === atATime) return { removed, left: Math.max(container.objects - removed, 1) };
+  return (await removeContainer(session, name)) ? { removed } : { removed, left: 0 };
+}
+
+async function removeVersions(session: Session, name: string, objects: readonly StoredObject[]): Promise<void> {
+  const due = [...objects];
+  const work = async () => {
+    for (let object = due.shift(); object !== undefined; object = due.shift())
+      await removeVersion(session, name, object);
+  };
+  await Promise.all(Array.from({ length: sideBySide }, work));
+}
+
+/** An account without accessRole never made users, and may not be allowed to list them. */
+async function removeUsers(cloud: Cloud, session: Session, instanceId: string): Promise<void> {
+  try {
+    const users = await listUsers(session, instanceId);
+    await Promise.all(users.map((user) => removeUser(session, user)));
+  } catch (error) {
+    if (statusOf(error) !== 403 || cloud.account.accessRole !== undefined) throw error;
+  }
+}
