@@ -1,0 +1,76 @@
+/** Machines at a real OpenStack: every promise an adapter makes, with each of the cloud's answers lost once. */
+import t, { type Test } from "tap";
+import kind from "../../brokers/openstack/index.ts";
+import { type Access, type Adapter, type JsonObject, Secret } from "../../src/core/adapter.ts";
+import type { Facts } from "../peers/peer.ts";
+import { type CloudProject, openProject } from "../support/openstack.ts";
+import { startCloudLine } from "../support/openstack-line.ts";
+import { onPeer } from "../support/peers.ts";
+import { closedPort, silentWire } from "../support/wire.ts";
+import { keepsEveryPromise, type Subject } from "./promise.ts";
+
+const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ6ZcsRzfVGiHcYkZ6cHhPNI0eRE4wSgAUVn8AQqMsK8 somebody@example";
+
+await onPeer(t, "openstack", async (facts) => {
+  const project = await openProject(t, facts);
+  await keepsEveryPromise(t, subjectIn(t, project, facts));
+});
+
+function subjectIn(t: Test, project: CloudProject, facts: Facts): Subject {
+  const open = (more: JsonObject = {}, secret = project.credential.secret): Promise<Adapter> =>
+    kind.open({
+      values: {
+        authUrl: project.authUrl,
+        applicationCredentialId: project.credential.id,
+        network: project.networkId,
+        externalNetwork: String(facts.externalNetwork),
+        pollSeconds: 1,
+        ...more,
+      },
+      secrets: { applicationCredentialSecret: new Secret(secret) },
+    });
+  return {
+    open: () => open(),
+    async losing(nth) {
+      const line = await startCloudLine(t, project.authUrl, (asked) => (asked.nth === nth ? "after" : undefined));
+      return { adapter: await open({ authUrl: line.authUrl }), lost: line.lost };
+    },
+    async hanging() {
+      const { port, reached } = await silentWire(t);
+      return { adapter: await open({ authUrl: `http://127.0.0.1:${port}/v3` }), reached };
+    },
+    broken: async () =>
+      new Map([
+        ["the secret is wrong", await open({}, "not the secret")],
+        ["nobody has this id", await open({ applicationCredentialId: "nobody" })],
+        ["nothing listens there", await open({ authUrl: `http://127.0.0.1:${await closedPort()}/v3` })],
+        ["the region is not there", await open({ regions: ["nowhere"] })],
+      ]),
+    inventory: (id) => project.machines(id),
+    works: (access) => opens(project, access),
+    backend: { kind: "machine", flavor: String(facts.flavor) },
+    largerBackend: { kind: "machine", flavor: String(facts.largerFlavor) },
+    parameters: { publicKey, firewall: [{ port: 443 }] },
+    changedParameters: { publicKey, firewall: [{ port: 443 }, { port: 8443, from: "192.0.2.0/24" }] },
+    bindingParameters: { allowedFrom: ["192.0.2.0/24"] },
+    refused: { parameters: { operatingSystem: "nosuch-os-9000" }, text: "nosuch-os-9000" },
+    secrets: [project.credential.secret, project.password],
+    patienceMs: 60_000,
+    paceMs: 700,
+    atOnce: 6,
+  };
+}
+
+/** Whether the door of this access is there and leads to a machine that is up. */
+async function opens(project: CloudProject, { credentials = {} }: Access): Promise<boolean> {
+  const { host, certificate } = credentials as { readonly [name: string]: string };
+  // The certificate's name is the door's.
+  const door = String(certificate).split(" ")[2];
+  const { security_groups: doors } = await project.say("GET", `${project.networkUrl}/security-groups?name=${door}`);
+  const { ports } = await project.say(
+    "GET",
+    `${project.networkUrl}/ports?network_id=${project.networkId}&fixed_ips=ip_address%3D${host}`,
+  );
+  if (doors.length === 0 || ports.length === 0) return false;
+  return ports[0].security_groups.includes(doors[0].id) && doors[0].security_group_rules.length > 2;
+}
