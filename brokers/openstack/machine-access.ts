@@ -7,8 +7,8 @@ import type { Access, BindingOrder, Made, Outcome, Tools } from "#adapter";
 import { addressesOf } from "./addresses.ts";
 import type { Cloud, Session } from "./client.ts";
 import { authorityOf, type Facts, readFacts } from "./facts.ts";
-import { ensureGroup, findGroups, findPorts, type Port, removeGroup, setGroups } from "./firewall.ts";
-import { readMachinePlan } from "./machine-plan.ts";
+import { ensureGroup, findGroups, findPorts, type Port, removeGroup, setGroups, setOpenings } from "./firewall.ts";
+import { type Opening, readMachinePlan } from "./machine-plan.ts";
 import { describeMarks, doorName, machineName } from "./names.ts";
 import { sessionToFind } from "./projects.ts";
 import { reasonOf } from "./reasons.ts";
@@ -44,15 +44,14 @@ export async function bind(cloud: Cloud, order: BindingOrder, tools: Tools): Pro
     from,
   }));
   try {
-    const [ports, group, addresses] = await Promise.all([
+    const [ports, , addresses] = await Promise.all([
       findPorts(session, server.id),
       ensureGroup(session, name, describeMarks(order), openings),
       cloud.account.externalNetwork === undefined ? [] : addressesOf(session, order.instance.id),
     ]);
     const [port] = ports;
     if (port === undefined) throw new Error("The machine has no port at the moment.");
-    if (!port.security_groups.includes(group.id)) await setGroups(session, port, [...port.security_groups, group.id]);
-    await dropTwins(session, name, port, group.id);
+    await openDoor(session, port, name, openings);
     const host = addresses[0]?.floating_ip_address ?? port.fixed_ips[0]?.ip_address;
     if (host === undefined) throw new Error("The machine has no address at the moment.");
     return { state: "done", made: { access: accessTo(order, tools, facts, host, given) } };
@@ -68,12 +67,17 @@ function refuse(reason: string): Outcome {
   return { state: "failed", reason, clean: true };
 }
 
-/** Two calls at once made a group each: the one that stays is the oldest, as in `ensureGroup`. */
-async function dropTwins(session: Session, name: string, port: Port, kept: string): Promise<void> {
-  const twins = (await findGroups(session, name)).filter(({ id }) => id !== kept);
-  if (twins.length === 0) return;
+/** The port is in the oldest group of that name and in no younger one: two calls at once may have made one each. */
+async function openDoor(session: Session, port: Port, name: string, openings: readonly Opening[]): Promise<void> {
+  const [kept, ...twins] = await findGroups(session, name);
+  if (kept === undefined) throw new Error("The door was removed by somebody else.");
+  if (twins.length > 0) await setOpenings(session, kept, openings);
+  const spare = new Set(twins.map(({ id }) => id));
+  const groups = [...port.security_groups.filter((id) => !spare.has(id) && id !== kept.id), kept.id];
+  if (!port.security_groups.includes(kept.id) || groups.length < port.security_groups.length)
+    await setGroups(session, port, groups);
   const gone = await Promise.all(twins.map(({ id }) => removeGroup(session, id)));
-  if (gone.includes(false)) throw new Error(`The door ${name} of port ${port.id} was made twice, and both are in use.`);
+  if (gone.includes(false)) throw new Error("The door was made twice, and both are in use.");
 }
 
 function accessTo(
