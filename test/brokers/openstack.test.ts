@@ -56,7 +56,7 @@ function subjectIn(t: Test, project: CloudProject, facts: Facts): Subject {
     bindingParameters: { allowedFrom: ["192.0.2.0/24"] },
     refused: { parameters: { operatingSystem: "nosuch-os-9000" }, text: "nosuch-os-9000" },
     secrets: [project.credential.secret, project.password],
-    patienceMs: 60_000,
+    patienceMs: 300_000,
     paceMs: 700,
     atOnce: 6,
   };

@@ -16,7 +16,8 @@ export interface CloudProject {
   readonly authUrl: string;
   readonly computeUrl: string;
   readonly networkUrl: string;
-  readonly volumeUrl: string;
+  /** Undefined: the cloud has no Cinder. */
+  readonly volumeUrl: string | undefined;
   readonly id: string;
   readonly name: string;
   readonly username: string;
@@ -69,9 +70,13 @@ export async function openProject(t: Test, facts: Facts): Promise<CloudProject> 
         router: -1,
       },
     }),
-    admin.say("PUT", `${admin.volumeUrl}/os-quota-sets/${project.id}`, {
-      quota_set: { volumes: -1, gigabytes: -1 },
-    }),
+    ...(admin.volumeUrl === undefined
+      ? []
+      : [
+          admin.say("PUT", `${admin.volumeUrl}/os-quota-sets/${project.id}`, {
+            quota_set: { volumes: -1, gigabytes: -1 },
+          }),
+        ]),
   ]);
   const { network } = await member.say("POST", `${networkUrl}/networks`, { network: { name: "given" } });
   await member.say("POST", `${networkUrl}/subnets`, {
@@ -113,7 +118,7 @@ export async function listMachines(
   place: {
     readonly computeUrl: string;
     readonly networkUrl: string;
-    readonly volumeUrl: string;
+    readonly volumeUrl: string | undefined;
     readonly projectId: string;
   },
 ): Promise<string[]> {
@@ -122,7 +127,7 @@ export async function listMachines(
   const [{ servers }, { keypairs }, { volumes }, groups, addresses, networks, routers] = await Promise.all([
     say("GET", `${computeUrl}/servers/detail`),
     say("GET", `${computeUrl}/os-keypairs`),
-    say("GET", `${volumeUrl}/volumes/detail`),
+    volumeUrl === undefined ? { volumes: [] } : say("GET", `${volumeUrl}/volumes/detail`),
     neutron("security-groups"),
     neutron("floatingips"),
     neutron("networks"),
@@ -147,8 +152,8 @@ export async function listMachines(
 
 interface Session {
   readonly say: Say;
-  /** With the project's id, as the catalog has it. */
-  readonly volumeUrl: string;
+  /** With the project's id, as the catalog has it; undefined: the cloud has no Cinder. */
+  readonly volumeUrl: string | undefined;
 }
 
 export async function logIn(authUrl: string, user: string, password: string, project: JsonObject): Promise<Session> {
