@@ -1,6 +1,6 @@
 /** Makes and changes containers of objects. */
 import type { Order, Outcome, Tools } from "#adapter";
-import type { Cloud, Session } from "./client.ts";
+import type { Cloud } from "./client.ts";
 import { abilitiesOf, changeContainer, lookAtContainer, putContainer } from "./containers.ts";
 import { containerName, marksOf, partsName } from "./names.ts";
 import { type ObjectPlan, readObjectFacts, readObjectPlan, wantsVersions } from "./object-plan.ts";
@@ -15,7 +15,8 @@ export async function provision(cloud: Cloud, order: Order, tools: Tools): Promi
     const headers = { ...limitsOf(plan), ...markHeaders(order) };
     await putContainer(session, partsName(order.instance.id), headers);
     // The last step: where the container is, all of it is.
-    await putContainer(session, containerName(order.instance.id), { ...headers, ...versionsOf(order, plan) });
+    const versions = wantsVersions(order, plan) ? { "x-versions-enabled": "true" } : {};
+    await putContainer(session, containerName(order.instance.id), { ...headers, ...versions });
     return { state: "done", made: { facts: { projectId: session.projectId, region: session.region } } };
   } catch (error) {
     const reason = reasonOf(error);
@@ -36,18 +37,11 @@ export async function update(cloud: Cloud, order: Order, tools: Tools): Promise<
     return tooFull(there.bytes, there.objects, plan);
   if (wantsVersions(order, plan) && !(await abilitiesOf(session)).versions) return withoutVersions;
   const headers = { ...limitsOf(plan), ...markHeaders(order) };
-  if (!(await changeBoth(session, order.instance.id, headers, versionsOf(order, plan)))) return vanished;
-  return { state: "done" };
-}
-
-async function changeBoth(
-  session: Session,
-  instanceId: string,
-  headers: Readonly<Record<string, string>>,
-  versions: Readonly<Record<string, string>>,
-): Promise<boolean> {
-  await changeContainer(session, partsName(instanceId), headers);
-  return changeContainer(session, containerName(instanceId), { ...headers, ...versions });
+  // Where versions were never kept, nothing is said about them, so that the container stays one without.
+  const versions = { "x-versions-enabled": String(wantsVersions(order, plan)) };
+  const told = wantsVersions(order, plan) || there.versioned ? { ...headers, ...versions } : headers;
+  await changeContainer(session, partsName(order.instance.id), headers);
+  return (await changeContainer(session, name, told)) ? { state: "done" } : vanished;
 }
 
 /** An empty value takes a limit away. Both containers get the limit: parts of large objects are in one of their own. */
@@ -56,11 +50,6 @@ function limitsOf({ maxBytes, maxObjects }: ObjectPlan): Record<string, string> 
     "x-container-meta-quota-bytes": maxBytes === undefined ? "" : String(maxBytes),
     "x-container-meta-quota-count": maxObjects === undefined ? "" : String(maxObjects),
   };
-}
-
-/** Where no versions are wanted and the cloud does not know them, it ignores the header. */
-function versionsOf(order: Order, plan: ObjectPlan): Record<string, string> {
-  return { "x-versions-enabled": String(wantsVersions(order, plan)) };
 }
 
 /** Headers take no other characters than these. */
