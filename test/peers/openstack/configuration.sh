@@ -28,6 +28,9 @@ connection = $(db_url keystone)
 max_pool_size = 5
 [token]
 provider = fernet
+[cache]
+# In the one process there is: what changes is forgotten at once.
+backend = dogpile.cache.memory
 [fernet_tokens]
 key_repository = $E/keystone/fernet-keys
 [credential]
