@@ -19,6 +19,19 @@ export class Refused extends Error {
 /** Nobody knows whether the request took effect: no answer, or one that says nothing about it. */
 export class Unanswered extends Error {}
 
+/**
+ * Keystone gives no token, and says so. That is a "no" to Lotse and tells nothing about what was asked for: a credential that
+ * was deleted is answered with 404, which must never be taken for a machine that is gone.
+ */
+export class LoginRefused extends Unanswered {
+  readonly status: number;
+
+  constructor(status: number, words: string) {
+    super(`Keystone gives no token (${status}): ${words}`);
+    this.status = status;
+  }
+}
+
 /** Status of a service's clear "no", if the error is one. */
 export function statusOf(error: unknown): number | undefined {
   return error instanceof Refused ? error.status : undefined;

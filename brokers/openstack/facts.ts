@@ -36,9 +36,13 @@ export function authorityOf(seed: string): SshKey {
   return sshKeyFrom(seed);
 }
 
-/** What a handle says: `clearing`, that a failed machine is being taken away, and why; `resizing`, that a resize was asked for. */
+/** What is remembered of work under way. */
 export interface Handle {
+  /** A failed machine is being taken away, and why. */
   readonly clearing?: string;
+  /** A machine was seen in ERROR, and Nova had not said yet why. */
+  readonly faultless?: boolean;
+  /** A resize was asked for. */
   readonly resizing?: boolean;
 }
 

@@ -6,6 +6,7 @@ import { findGroups, findPorts, removeGroup } from "./firewall.ts";
 import { describeMarks } from "./names.ts";
 import { externalNetworkId } from "./networks.ts";
 import type { Server } from "./servers.ts";
+import { together } from "./together.ts";
 import { findVolumes, removeVolume } from "./volumes.ts";
 
 /** One group of that name stays: the one the machine is in. */
@@ -13,7 +14,7 @@ export async function settleGroups(session: Session, name: string, server: Serve
   const groups = await findGroups(session, name);
   if (groups.length < 2) return;
   const used = new Set((await findPorts(session, server.id)).flatMap((port) => port.security_groups));
-  await Promise.all(groups.filter(({ id }) => !used.has(id)).map(({ id }) => removeGroup(session, id)));
+  await together(groups.filter(({ id }) => !used.has(id)).map(({ id }) => removeGroup(session, id)));
 }
 
 /** One volume of that name stays: the one the machine has booted from. */
@@ -21,7 +22,7 @@ export async function settleVolumes(session: Session, name: string): Promise<voi
   const volumes = await findVolumes(session, name);
   if (volumes.length < 2) return;
   const spare = volumes.filter(({ status }) => status !== "in-use" && status !== "attaching");
-  await Promise.all(spare.map(({ id }) => removeVolume(session, id)));
+  await together(spare.map(({ id }) => removeVolume(session, id)));
 }
 
 /** The machine has a floating address, or none, as wished. */
@@ -36,7 +37,7 @@ export async function settleAddress(
   if (!wished && cloud.account.externalNetwork === undefined) return;
   const [kept, ...spare] = await addressesOf(session, order.instance.id);
   const leaving = wished ? spare : [kept, ...spare].filter((one) => one !== undefined);
-  await Promise.all(leaving.map(({ id }) => removeAddress(session, id)));
+  await together(leaving.map(({ id }) => removeAddress(session, id)));
   if (!wished || (kept !== undefined && kept.port_id !== null)) return;
   const [port] = await findPorts(session, server.id);
   if (port === undefined) throw new Error("The machine has no port yet.");

@@ -1,6 +1,6 @@
 /** OpenStack clouds, such as those of the Sovereign Cloud Stack: virtual machines and object storage. */
 import type { AdapterKind, Order, Outcome } from "#adapter";
-import { statusOf } from "./answers.ts";
+import { LoginRefused } from "./answers.ts";
 import { machine } from "./machine.ts";
 import { objectStorage } from "./object-storage.ts";
 import type { Offer, Verbs } from "./offer.ts";
@@ -64,8 +64,9 @@ function cannot(what: string): Promise<Outcome> {
 }
 
 function explainLogin(authUrl: string, error: unknown): string {
-  const status = statusOf(error);
-  if (status === 401)
+  const status = error instanceof LoginRefused ? error.status : undefined;
+  // A credential that was deleted, or a user in another domain, is answered with 404.
+  if (status === 401 || (status === 404 && /could not find/i.test((error as Error).message)))
     return `Keystone at ${authUrl} refuses the credentials. Check the application credential, or username, password, project and their domains.`;
   if (status !== undefined) return `The address ${authUrl} does not answer like Keystone (${status}). Check authUrl.`;
   return `No session at ${authUrl}: ${error instanceof Error ? error.message : "no answer"}`;

@@ -1,6 +1,6 @@
 /** Tokens of Keystone v3, one for each project that is worked in, kept until shortly before their end. */
 import type { JsonObject } from "#adapter";
-import { Refused, Unanswered, wordsOf } from "./answers.ts";
+import { LoginRefused, Unanswered, wordsOf } from "./answers.ts";
 import type { CatalogEntry } from "./endpoints.ts";
 import type { Http } from "./http.ts";
 import type { Account, Login } from "./settings.ts";
@@ -18,7 +18,7 @@ export interface Token {
 }
 
 export interface Keystone {
-  /** For the project, or the account's own. Throws `Refused` (401) where the credentials are wrong. */
+  /** For the project, or the account's own. Throws `LoginRefused` where Keystone says no. */
   token(projectId: string | undefined, signal: AbortSignal): Promise<Token>;
   /** It was refused: the next one is a new one. */
   refused(token: Token): void;
@@ -44,7 +44,7 @@ export function openKeystone(account: Account, http: Http): Keystone {
       new AbortController().signal,
     );
     const words = wordsOf(answer.body, answer.text, secretTexts(account));
-    if (answer.status >= 400 && answer.status < 500) throw new Refused("Keystone", "POST", path, answer.status, words);
+    if (answer.status >= 400 && answer.status < 500) throw new LoginRefused(answer.status, words);
     const value = answer.headers["x-subject-token"];
     if (answer.status !== 201 || value === undefined)
       throw new Unanswered(`Keystone gave no token (${answer.status}): ${words}`);

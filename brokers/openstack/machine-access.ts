@@ -14,6 +14,7 @@ import { sessionToFind } from "./projects.ts";
 import { reasonOf } from "./reasons.ts";
 import { findServers } from "./servers.ts";
 import { certificate, privateFile, publicLine, readPublicLine, sshKeyFrom } from "./ssh.ts";
+import { together } from "./together.ts";
 
 const sshPort = 22;
 const anywhere = ["0.0.0.0/0"];
@@ -44,7 +45,7 @@ export async function bind(cloud: Cloud, order: BindingOrder, tools: Tools): Pro
     from,
   }));
   try {
-    const [ports, , addresses] = await Promise.all([
+    const [ports, , addresses] = await together([
       findPorts(session, server.id),
       ensureGroup(session, name, describeMarks(order), openings),
       cloud.account.externalNetwork === undefined ? [] : addressesOf(session, order.instance.id),
@@ -76,7 +77,7 @@ async function openDoor(session: Session, port: Port, name: string, openings: re
   const groups = [...port.security_groups.filter((id) => !spare.has(id) && id !== kept.id), kept.id];
   if (!port.security_groups.includes(kept.id) || groups.length < port.security_groups.length)
     await setGroups(session, port, groups);
-  const gone = await Promise.all(twins.map(({ id }) => removeGroup(session, id)));
+  const gone = await together(twins.map(({ id }) => removeGroup(session, id)));
   if (gone.includes(false)) throw new Error("The door was made twice, and both are in use.");
 }
 
@@ -133,7 +134,7 @@ async function shut(session: Session, name: string, serverId: string | undefined
     const kept = port.security_groups.filter((id) => !doors.has(id));
     if (kept.length < port.security_groups.length) await setGroups(session, port, kept);
   }
-  const gone = await Promise.all([...doors].map((id) => removeGroup(session, id)));
+  const gone = await together([...doors].map((id) => removeGroup(session, id)));
   return gone.every(Boolean);
 }
 
@@ -142,7 +143,7 @@ export async function fetchAccess(cloud: Cloud, order: BindingOrder, tools: Tool
   const session = await sessionOf(cloud, order, tools);
   if (session === undefined) return undefined;
   const name = doorName(order.instance.id, order.binding.id);
-  const [[server], groups] = await Promise.all([
+  const [[server], groups] = await together([
     findServers(session, machineName(order.instance.id)),
     findGroups(session, name),
   ]);

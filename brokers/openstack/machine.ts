@@ -13,7 +13,7 @@ export const machine: Offer = {
   kind: "machine",
   backend: machineSchema,
   open: (cloud) => ({
-    provision: (order, tools) => provision(cloud, order, tools),
+    provision: (order, tools) => provision(cloud, order, null, tools),
     deprovision: (order, tools) => deprovision(cloud, order, tools),
     update: (order, tools) => update(cloud, order, null, tools),
     bind: (order, tools) => bind(cloud, order, tools),

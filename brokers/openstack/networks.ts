@@ -4,6 +4,7 @@ import { statusOf, unlessGone } from "./answers.ts";
 import type { Session } from "./client.ts";
 import { oldestFirst } from "./oldest.ts";
 import type { Account } from "./settings.ts";
+import { together } from "./together.ts";
 
 interface Named {
   readonly id: string;
@@ -57,7 +58,7 @@ export async function ensureNetwork(
   name: string,
   description: string,
 ): Promise<string> {
-  const [networks, routers] = await Promise.all([findNetworks(session, name), findRouters(session, name)]);
+  const [networks, routers] = await together([findNetworks(session, name), findRouters(session, name)]);
   const network =
     networks[0] ??
     (await make<{ readonly network: Network }>(session, "networks", { network: { name, description } })).network;
@@ -145,7 +146,7 @@ async function interfacesOf(session: Session, routerId: string): Promise<readonl
 
 /** False: something is still connected. Networks of that name but `keep`, and their routers. */
 export async function removeNetworks(session: Session, name: string): Promise<boolean> {
-  const [networks, routers] = await Promise.all([findNetworks(session, name), findRouters(session, name)]);
+  const [networks, routers] = await together([findNetworks(session, name), findRouters(session, name)]);
   for (const router of routers) {
     for (const subnet_id of await interfacesOf(session, router.id))
       await tolerate([404, 409], {

@@ -24,18 +24,19 @@ import { reasonOf, reasonOfFault } from "./reasons.ts";
 import { removeAll } from "./remove-machine.ts";
 import { findServers, listFlavors, makeKeyPair, makeServer, removeServer, type Server } from "./servers.ts";
 import { readPublicLine } from "./ssh.ts";
+import { together } from "./together.ts";
 import { userData } from "./user-data.ts";
 import { findVolumes, makeVolume } from "./volumes.ts";
 
-export async function provision(cloud: Cloud, order: Order, tools: Tools): Promise<Outcome> {
+export async function provision(cloud: Cloud, order: Order, handle: Json, tools: Tools): Promise<Outcome> {
   const plan = readMachinePlan(order.plan.backend);
   const wish = readWish(order.instance.parameters.reveal(), plan);
   const session = await sessionToMake(cloud, order, plan.region, tools.signal);
   const name = machineName(order.instance.id);
   const [server, ...younger] = await findServers(session, name);
   // Two calls at once made one each. All who look keep the oldest.
-  await Promise.all(younger.map(({ id }) => removeServer(session, id)));
-  if (server !== undefined) return goOn(cloud, session, order, wish, server, tools);
+  await together(younger.map(({ id }) => removeServer(session, id)));
+  if (server !== undefined) return goOn(cloud, session, order, wish, server, handle, tools);
   try {
     return await build(cloud, session, order, plan, wish, tools);
   } catch (error) {
@@ -50,7 +51,7 @@ export async function provision(cloud: Cloud, order: Order, tools: Tools): Promi
 
 export async function pollProvision(cloud: Cloud, order: Order, handle: Json, tools: Tools): Promise<Outcome> {
   const { clearing } = readHandle(handle);
-  if (clearing === undefined) return provision(cloud, order, tools);
+  if (clearing === undefined) return provision(cloud, order, handle, tools);
   const plan = readMachinePlan(order.plan.backend);
   return clear(cloud, await sessionToMake(cloud, order, plan.region, tools.signal), order, clearing);
 }
@@ -61,10 +62,14 @@ async function goOn(
   order: Order,
   wish: MachineWish,
   server: Server,
+  handle: Json,
   tools: Tools,
 ): Promise<Outcome> {
   if (server.status === "BUILD") return waiting(cloud, "The machine is being built.");
   if (server.status === "ERROR") {
+    // Nova says that it failed a moment before it says why.
+    if (server.fault === undefined && readHandle(handle).faultless !== true)
+      return { ...waiting(cloud, "The machine is being built."), handle: { faultless: true } };
     tools.log.warn({ server: server.id, fault: server.fault }, "the cloud could not build a machine");
     return clear(cloud, session, order, reasonOfFault(server.fault));
   }
@@ -83,6 +88,8 @@ async function goOn(
   return { state: "done", made: { facts: factsOf(session, authoritySeed(order, tools), user, ownNetwork) } };
 }
 
+type Pending = Extract<Outcome, { state: "pending" }>;
+
 /** Takes away whatever was made, over as many calls as it needs; then the order has failed with nothing left. */
 async function clear(cloud: Cloud, session: Session, order: Order, reason: string): Promise<Outcome> {
   const left = await removeAll(session, order.instance.id, cloud.account.network === undefined);
@@ -90,7 +97,7 @@ async function clear(cloud: Cloud, session: Session, order: Order, reason: strin
   return { state: "pending", handle: { clearing: reason }, afterMs: cloud.account.pollMs, note: left };
 }
 
-function waiting(cloud: Cloud, note: string): Outcome {
+function waiting(cloud: Cloud, note: string): Pending {
   return { state: "pending", afterMs: cloud.account.pollMs, note };
 }
 
@@ -111,7 +118,7 @@ async function build(
   if (data === undefined) return refuse("userData is too long: at most about 45 kB.");
   if (wish.floatingAddress && account.externalNetwork === undefined)
     return refuse("This provider gives no floating addresses. Order the machine without one.");
-  const [flavors, images] = await Promise.all([listFlavors(session), findImages(session, wish.operatingSystem)]);
+  const [flavors, images] = await together([listFlavors(session), findImages(session, wish.operatingSystem)]);
   const flavor = chooseFlavor(flavors, plan.flavor, plan.equivalentFlavors);
   if (flavor === undefined)
     return refuse(
@@ -126,7 +133,7 @@ async function build(
 
   const description = describeMarks(order);
   const marks = { ...marksOf(order), lotse_user: loginUserOf(image) };
-  const [group, network] = await Promise.all([
+  const [group, network] = await together([
     ensureGroup(session, name, description, wish.openings),
     account.network === undefined
       ? ensureNetwork(session, account, name, description)
@@ -140,7 +147,7 @@ async function build(
     const volume = await bootVolume(session, plan, image, name, marks);
     if (volume.state === "failed") return clear(cloud, session, order, volume.reason);
     if (volume.state === "pending")
-      return { ...waiting(cloud, "The machine's disk is being written."), made: { facts } } as Outcome;
+      return { ...waiting(cloud, "The machine's disk is being written."), made: { facts } };
     volumeId = volume.id;
   }
   await makeServer(session, {

@@ -9,6 +9,7 @@ import { machineName, readName } from "./names.ts";
 import { removeNetworks } from "./networks.ts";
 import { sessionToFind } from "./projects.ts";
 import { findServers, removeKeyPair, removeServer } from "./servers.ts";
+import { together } from "./together.ts";
 import { findVolumes, removeVolume } from "./volumes.ts";
 
 export async function deprovision(cloud: Cloud, order: Order, tools: Tools): Promise<Outcome> {
@@ -33,10 +34,10 @@ export async function removeAll(
 ): Promise<string | undefined> {
   const name = machineName(instanceId);
   const servers = await findServers(session, name);
-  await Promise.all(servers.map(({ id }) => removeServer(session, id)));
+  await together(servers.map(({ id }) => removeServer(session, id)));
   if (servers.length > 0) return "The machine is being removed.";
-  const [, volumes, groupsGone] = await Promise.all([
-    addressesOf(session, instanceId).then((all) => Promise.all(all.map(({ id }) => removeAddress(session, id)))),
+  const [, volumes, groupsGone] = await together([
+    addressesOf(session, instanceId).then((all) => together(all.map(({ id }) => removeAddress(session, id)))),
     removeVolumes(session, name),
     removeGroups(session, instanceId),
     removeKeyPair(session, name),
@@ -51,13 +52,13 @@ export async function removeAll(
 async function removeVolumes(session: Session, name: string): Promise<number> {
   const volumes = await findVolumes(session, name);
   const due = volumes.filter(({ status }) => status !== "deleting");
-  await Promise.all(due.map(({ id }) => removeVolume(session, id)));
+  await together(due.map(({ id }) => removeVolume(session, id)));
   return volumes.length;
 }
 
 /** The machine's own group, and the doors of its bindings. */
 async function removeGroups(session: Session, instanceId: string): Promise<boolean> {
   const groups = (await findGroups(session)).filter(({ name }) => readName(name)?.instance === instanceId);
-  const gone = await Promise.all(groups.map(({ id }) => removeGroup(session, id)));
+  const gone = await together(groups.map(({ id }) => removeGroup(session, id)));
   return gone.every(Boolean);
 }

@@ -4,7 +4,7 @@
  * | the server is                    | the call                                                               |
  * | -------------------------------- | ---------------------------------------------------------------------- |
  * | of the wanted flavor, up or off  | goes on to firewall and address                                        |
- * | of another flavor, up or off     | asks for the resize; was that done before: the cloud gave it up, fails |
+ * | of another flavor, up or off     | asks for the resize; or waits for one; did Nova give it up, fails |
  * | RESIZE, REVERT_RESIZE, BUILD     | waits                                                                  |
  * | VERIFY_RESIZE, wanted flavor     | confirms                                                               |
  * | VERIFY_RESIZE, another flavor    | reverts: an earlier change was given up half-way                       |
@@ -13,7 +13,7 @@
 import type { Json, Outcome, Tools, UpdateOrder } from "#adapter";
 import { statusOf } from "./answers.ts";
 import type { Cloud, Session } from "./client.ts";
-import { readFacts, readHandle } from "./facts.ts";
+import { type Handle, readFacts, readHandle } from "./facts.ts";
 import { settleAddress } from "./finish-machine.ts";
 import { ensureGroup } from "./firewall.ts";
 import { chooseFlavor, type Flavor } from "./flavors.ts";
@@ -21,7 +21,8 @@ import { readMachinePlan, readWish } from "./machine-plan.ts";
 import { describeMarks, machineName, marksOf } from "./names.ts";
 import { sessionToFind } from "./projects.ts";
 import { reasonOf, reasonOfFault } from "./reasons.ts";
-import { actOn, findServers, listFlavors, markServer, type Server } from "./servers.ts";
+import { actOn, findServers, lastAction, listFlavors, markServer, type Server } from "./servers.ts";
+import { together } from "./together.ts";
 
 export async function update(cloud: Cloud, order: UpdateOrder, handle: Json, tools: Tools): Promise<Outcome> {
   const plan = readMachinePlan(order.plan.backend);
@@ -47,10 +48,10 @@ export async function update(cloud: Cloud, order: UpdateOrder, handle: Json, too
   if (flavor === undefined)
     return refuse(`The cloud has no flavor ${plan.flavor}, and none as good. The machine is as it was.`);
   try {
-    const waiting = await resize(session, server, flavor, readHandle(handle).resizing === true);
+    const waiting = await resize(session, server, flavor, readHandle(handle), tools.now());
     if (waiting !== undefined)
       return waiting.state === "pending" ? { ...waiting, afterMs: cloud.account.pollMs } : waiting;
-    await Promise.all([
+    await together([
       ensureGroup(session, machineName(order.instance.id), describeMarks(order), wish.openings),
       settleAddress(cloud, session, order, server, wish.floatingAddress),
       markServer(session, server.id, marksOf(order)),
@@ -77,12 +78,16 @@ function whatIsFixed({ instance, before }: UpdateOrder): string | undefined {
   );
 }
 
+/** A resize of which nothing was heard for so long was forgotten, such as by a Nova that was restarted. */
+const forgottenMs = 10 * 60_000;
+
 /** One step; undefined: the server has the flavor. */
 async function resize(
   session: Session,
   server: Server,
   flavor: Flavor,
-  asked: boolean,
+  { resizing: asked = false }: Handle,
+  now: Date,
 ): Promise<Exclude<Outcome, { state: "done" }> | undefined> {
   const isWanted = server.flavor.original_name === flavor.name;
   switch (server.status) {
@@ -101,6 +106,10 @@ async function resize(
       };
   }
   if (isWanted) return undefined;
+  // Nova rests between two hosts it tries, and looks idle then; only its own record tells whether it has given up.
+  const last = await lastAction(session, server.id);
+  if (last?.action === "resize" && !last.failed && now.getTime() - last.at.getTime() < forgottenMs)
+    return { state: "pending", handle: { resizing: true }, note: "The machine is being resized." };
   if (asked)
     return {
       state: "failed",

@@ -73,6 +73,24 @@ export async function actOn(session: Session, id: string, action: JsonObject): P
   await session.ask({ service: "compute", method: "POST", path: ["servers", id, "action"], body: action });
 }
 
+/** What was asked of the machine last, and whether Nova has given it up. */
+export async function lastAction(
+  session: Session,
+  id: string,
+): Promise<{ readonly action: string; readonly failed: boolean; readonly at: Date } | undefined> {
+  const { instanceActions } = await session.ask<{
+    readonly instanceActions: readonly {
+      readonly action: string;
+      readonly message: string | null;
+      readonly updated_at: string;
+    }[];
+  }>({ service: "compute", method: "GET", path: ["servers", id, "os-instance-actions"], query: { limit: "1" } });
+  const [last] = instanceActions;
+  // Nova tells UTC without saying so.
+  const at = (time: string) => new Date(`${time.replace(/Z$/, "")}Z`);
+  return last && { action: last.action, failed: last.message !== null, at: at(last.updated_at) };
+}
+
 export async function markServer(session: Session, id: string, metadata: JsonObject): Promise<void> {
   await session.ask({ service: "compute", method: "POST", path: ["servers", id, "metadata"], body: { metadata } });
 }

@@ -64,6 +64,8 @@ export async function startCloudLine(
       headers: { ...question.headers, host: `127.0.0.1:${port}` },
       agent,
     });
+    // Swift sends a body after HEAD, which Node takes for an error when the answer is there already.
+    asking.on("error", () => undefined);
     asking.end(body);
     const [reply] = (await once(asking, "response")) as [IncomingMessage];
     const text = await buffer(reply);
