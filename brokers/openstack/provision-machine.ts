@@ -22,7 +22,7 @@ import { ensureNetwork, networkId } from "./networks.ts";
 import { sessionToMake } from "./projects.ts";
 import { reasonOf, reasonOfFault } from "./reasons.ts";
 import { removeAll } from "./remove-machine.ts";
-import { findServers, listFlavors, makeKeyPair, makeServer, removeServer, type Server } from "./servers.ts";
+import { findFault, findServers, listFlavors, makeKeyPair, makeServer, removeServer, type Server } from "./servers.ts";
 import { readPublicLine } from "./ssh.ts";
 import { together } from "./together.ts";
 import { userData } from "./user-data.ts";
@@ -67,11 +67,13 @@ async function goOn(
 ): Promise<Outcome> {
   if (server.status === "BUILD") return waiting(cloud, "The machine is being built.");
   if (server.status === "ERROR") {
+    // A list leaves the fault out where the machine never came to a host.
+    const fault = server.fault ?? (await findFault(session, server.id));
     // Nova says that it failed a moment before it says why.
-    if (server.fault === undefined && readHandle(handle).faultless !== true)
+    if (fault === undefined && readHandle(handle).faultless !== true)
       return { ...waiting(cloud, "The machine is being built."), handle: { faultless: true } };
-    tools.log.warn({ server: server.id, fault: server.fault }, "the cloud could not build a machine");
-    return clear(cloud, session, order, reasonOfFault(server.fault));
+    tools.log.warn({ server: server.id, fault }, "the cloud could not build a machine");
+    return clear(cloud, session, order, reasonOfFault(fault));
   }
   try {
     await settleGroups(session, machineName(order.instance.id), server);

@@ -121,7 +121,10 @@ async function resize(
   return { state: "pending", handle: { resizing: begun }, note: "The machine is being resized." };
 }
 
-/** False (409): it is in the middle of something else, or somebody was quicker; the next look tells. */
+/**
+ * False: it is in the middle of something else (409), or the resize is being confirmed or reverted already (400, while the
+ * server still is VERIFY_RESIZE); the next look tells.
+ */
 async function actUnlessBusy(
   session: Session,
   id: string,
@@ -131,7 +134,8 @@ async function actUnlessBusy(
     await actOn(session, id, action);
     return true;
   } catch (error) {
-    if (statusOf(error) === 409) return false;
+    const status = statusOf(error);
+    if (status === 409 || (status === 400 && !("resize" in action))) return false;
     throw error;
   }
 }

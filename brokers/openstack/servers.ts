@@ -41,6 +41,14 @@ export async function findServers(session: Session, name: string): Promise<reado
   return oldestFirst(servers, ({ created }) => created);
 }
 
+/** Why the machine is in ERROR; undefined: Nova has not said, or the machine is gone. */
+export async function findFault(session: Session, id: string): Promise<Server["fault"]> {
+  const found = await unlessGone(
+    session.ask<{ readonly server: Server }>({ service: "compute", method: "GET", path: ["servers", id] }),
+  );
+  return found?.server.fault;
+}
+
 /** All machines of the project whose names begin so. */
 export async function listServers(session: Session, prefix: string): Promise<readonly Server[]> {
   const all: Server[] = [];
