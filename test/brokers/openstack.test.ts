@@ -9,8 +9,6 @@ import { onPeer } from "../support/peers.ts";
 import { closedPort, silentWire } from "../support/wire.ts";
 import { keepsEveryPromise, type Subject } from "./promise.ts";
 
-const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ6ZcsRzfVGiHcYkZ6cHhPNI0eRE4wSgAUVn8AQqMsK8 somebody@example";
-
 await onPeer(t, "openstack", async (facts) => {
   const project = await openProject(t, facts);
   await keepsEveryPromise(t, subjectIn(t, project, facts));
@@ -51,14 +49,15 @@ function subjectIn(t: Test, project: CloudProject, facts: Facts): Subject {
     works: (access) => opens(project, access),
     backend: { kind: "machine", flavor: String(facts.flavor) },
     largerBackend: { kind: "machine", flavor: String(facts.largerFlavor) },
-    parameters: { publicKey, firewall: [{ port: 443 }] },
-    changedParameters: { publicKey, firewall: [{ port: 443 }, { port: 8443, from: "192.0.2.0/24" }] },
+    // Key pair, network, volume and floating address lose their requests and answers in openstack-machines.test.ts.
+    parameters: {},
+    changedParameters: { firewall: [{ port: 8443, from: "192.0.2.0/24" }] },
     bindingParameters: { allowedFrom: ["192.0.2.0/24"] },
     refused: { parameters: { operatingSystem: "nosuch-os-9000" }, text: "nosuch-os-9000" },
     secrets: [project.credential.secret, project.password],
     patienceMs: 300_000,
     paceMs: 700,
-    atOnce: 6,
+    atOnce: 5,
   };
 }
 
