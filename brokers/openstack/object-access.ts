@@ -5,9 +5,8 @@ import { statusOf } from "./answers.ts";
 import { type Cloud, connectTo, type Session } from "./client.ts";
 import { abilitiesOf } from "./containers.ts";
 import { containerName, userName } from "./names.ts";
-import { readObjectFacts, readObjectPlan } from "./object-plan.ts";
+import { findStore } from "./object-store.ts";
 import { type AccessKind, findUser, makeKey, makeUser, openTo, removeUser } from "./object-users.ts";
-import { sessionToFind } from "./projects.ts";
 
 interface Wish {
   readonly access: AccessKind;
@@ -20,7 +19,7 @@ export async function bind(cloud: Cloud, order: BindingOrder, tools: Tools): Pro
       "The provider's account gives no access to object storage. The provider has to name a role in accessRole.",
     );
   const { access = "read-write", api = "both" } = order.binding.parameters.reveal() as Partial<Wish>;
-  const session = await sessionOf(cloud, order, tools);
+  const session = await findStore(cloud, order, tools);
   if (session === undefined) return vanished;
   const s3 = await s3Of(cloud, session);
   if (api === "s3" && s3 === undefined) return no("This cloud does not speak S3. Ask for a binding with api swift.");
@@ -53,7 +52,7 @@ export async function bind(cloud: Cloud, order: BindingOrder, tools: Tools): Pro
 }
 
 export async function unbind(cloud: Cloud, order: BindingOrder, tools: Tools): Promise<Outcome> {
-  const session = await sessionOf(cloud, order, tools);
+  const session = await findStore(cloud, order, tools);
   if (session === undefined) return { state: "done" };
   // Tokens and keys end with their user. Its id stays in the container's list until the next binding, and names nobody.
   const user = await findUserIfAllowed(cloud, session, userName(order.instance.id, order.binding.id));
@@ -62,7 +61,7 @@ export async function unbind(cloud: Cloud, order: BindingOrder, tools: Tools): P
 }
 
 export async function fetchAccess(cloud: Cloud, order: BindingOrder, tools: Tools): Promise<Made | undefined> {
-  const session = await sessionOf(cloud, order, tools);
+  const session = await findStore(cloud, order, tools);
   if (session === undefined) return undefined;
   const user = await findUserIfAllowed(cloud, session, userName(order.instance.id, order.binding.id));
   return user && {};
@@ -76,10 +75,6 @@ async function findUserIfAllowed(cloud: Cloud, session: Session, name: string) {
     if (statusOf(error) === 403 && cloud.account.accessRole === undefined) return undefined;
     throw error;
   }
-}
-
-function sessionOf(cloud: Cloud, order: BindingOrder, tools: Tools): Promise<Session | undefined> {
-  return sessionToFind(cloud, order, readObjectFacts(order), readObjectPlan(order.plan.backend).region, tools.signal);
 }
 
 /** Made by the user itself, in a connection of its own. */

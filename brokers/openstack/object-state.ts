@@ -4,19 +4,19 @@ import { statusOf } from "./answers.ts";
 import type { Cloud, Session } from "./client.ts";
 import { type Container, listContainers, lookAtContainer } from "./containers.ts";
 import { containerName, partsName, readMark, readName } from "./names.ts";
-import { readObjectFacts, readObjectPlan } from "./object-plan.ts";
+import { findStore, hasRegion } from "./object-store.ts";
 import { listUsers, roleId, type User } from "./object-users.ts";
-import { everySession, sessionToFind } from "./projects.ts";
+import { everySession } from "./projects.ts";
 
 export async function fetchContainer(cloud: Cloud, order: Order, tools: Tools): Promise<Made | undefined> {
-  const session = await sessionOf(cloud, order, tools);
+  const session = await findStore(cloud, order, tools);
   const there = session && (await lookAtContainer(session, containerName(order.instance.id)));
   return there && { metadata: { attributes: { bytes: there.bytes, objects: there.objects } } };
 }
 
 /** Swift counts what there is at the moment, old versions included, and keeps no history. */
 export async function usage(cloud: Cloud, order: Order, tools: Tools): Promise<readonly Usage[]> {
-  const session = await sessionOf(cloud, order, tools);
+  const session = await findStore(cloud, order, tools);
   if (session === undefined) return [];
   const { id } = order.instance;
   const [container, parts] = await Promise.all([
@@ -33,16 +33,13 @@ export async function usage(cloud: Cloud, order: Order, tools: Tools): Promise<r
   ];
 }
 
-function sessionOf(cloud: Cloud, order: Order, tools: Tools): Promise<Session | undefined> {
-  return sessionToFind(cloud, order, readObjectFacts(order), readObjectPlan(order.plan.backend).region, tools.signal);
-}
-
 /** Undefined, or what is wrong and what to do. A cloud without an object store is not asked for containers. */
 export async function checkObjects(cloud: Cloud, signal: AbortSignal): Promise<string | undefined> {
   const { accessRole } = cloud.account;
   try {
     for (const region of await cloud.regions("object-store", signal)) {
       const session = await cloud.session({ region }, signal);
+      if (!hasRegion(session)) return `The cloud has no region ${region}, or nothing in it. Check the setting regions.`;
       if (session.endpoint("object-store") === undefined) continue;
       await session.askWhole({ service: "object-store", method: "HEAD", path: [] });
       if (accessRole === undefined) continue;
@@ -62,13 +59,18 @@ export async function checkObjects(cloud: Cloud, signal: AbortSignal): Promise<s
 export async function inventory(cloud: Cloud, signal: AbortSignal): Promise<readonly Found[]> {
   const regions = await cloud.regions("object-store", signal);
   const sessions = (await Promise.all(regions.map((region) => everySession(cloud, region, signal)))).flat();
+  const lost = sessions.find((session) => !hasRegion(session));
+  if (lost !== undefined) throw new Error(`The cloud has no region ${lost.region}.`);
   const able = sessions.filter((session) => session.endpoint("object-store") !== undefined);
   const [first] = able;
   if (first === undefined) return [];
   const names = (await Promise.all(able.map((session) => listContainers(session, "lotse-")))).flat();
   const instances = instancesIn(names);
   const whole = new Set(instances.filter(({ remains }) => remains !== true).map(({ id }) => id));
-  return [...instances, ...(await usersIfAllowed(cloud, first)).flatMap((user) => bindingFound(user, whole))];
+  // Other accounts may have users in the same domain.
+  const projects = new Set(able.map(({ projectId }) => projectId));
+  const users = (await usersIfAllowed(cloud, first)).filter((user) => projects.has(user.default_project_id ?? ""));
+  return [...instances, ...users.flatMap((user) => bindingFound(user, whole))];
 }
 
 function instancesIn(names: readonly string[]): readonly Found[] {

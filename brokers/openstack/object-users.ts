@@ -11,6 +11,8 @@ export interface User {
   readonly id: string;
   readonly name: string;
   readonly description?: string | null;
+  /** The project of its container. */
+  readonly default_project_id?: string | null;
 }
 
 /** All users of Lotse's bindings, or of one instance's. */

@@ -3,8 +3,9 @@ import type { Order, Outcome, Tools } from "#adapter";
 import type { Cloud } from "./client.ts";
 import { abilitiesOf, changeContainer, lookAtContainer, putContainer } from "./containers.ts";
 import { containerName, marksOf, partsName } from "./names.ts";
-import { type ObjectPlan, readObjectFacts, readObjectPlan, wantsVersions } from "./object-plan.ts";
-import { sessionToFind, sessionToMake } from "./projects.ts";
+import { type ObjectPlan, readObjectPlan, wantsVersions } from "./object-plan.ts";
+import { findStore } from "./object-store.ts";
+import { sessionToMake } from "./projects.ts";
 import { reasonOf } from "./reasons.ts";
 
 export async function provision(cloud: Cloud, order: Order, tools: Tools): Promise<Outcome> {
@@ -29,7 +30,7 @@ export async function provision(cloud: Cloud, order: Order, tools: Tools): Promi
 /** The plan's limits, and versions switched on or off. */
 export async function update(cloud: Cloud, order: Order, tools: Tools): Promise<Outcome> {
   const plan = readObjectPlan(order.plan.backend);
-  const session = await sessionToFind(cloud, order, readObjectFacts(order), plan.region, tools.signal);
+  const session = await findStore(cloud, order, tools);
   const name = containerName(order.instance.id);
   const there = session && (await lookAtContainer(session, name));
   if (session === undefined || there === undefined) return vanished;

@@ -4,9 +4,8 @@ import { statusOf } from "./answers.ts";
 import type { Cloud, Session } from "./client.ts";
 import { listObjects, removeContainer, removeObjects, removeVersion, type StoredObject } from "./containers.ts";
 import { containerName, partsName } from "./names.ts";
-import { readObjectFacts, readObjectPlan } from "./object-plan.ts";
+import { findStore } from "./object-store.ts";
 import { listUsers, removeUser } from "./object-users.ts";
-import { sessionToFind } from "./projects.ts";
 
 /** Objects removed by one call: a few seconds' work. */
 const atATime = 1000;
@@ -20,8 +19,7 @@ interface Handle {
 
 export async function deprovision(cloud: Cloud, order: Order, handle: Json, tools: Tools): Promise<Outcome> {
   const { removed = 0 } = (handle ?? {}) as unknown as Partial<Handle>;
-  const { region } = readObjectPlan(order.plan.backend);
-  const session = await sessionToFind(cloud, order, readObjectFacts(order), region, tools.signal);
+  const session = await findStore(cloud, order, tools);
   if (session === undefined) return { state: "done" };
   const { id } = order.instance;
   if (removed === 0) await removeUsers(cloud, session, id);

@@ -34,6 +34,8 @@ backend = dogpile.cache.memory
 [fernet_tokens]
 key_repository = $E/keystone/fernet-keys
 [credential]
+# Kept in memory, Keystone would give out keys as it decrypted them the first time: emptied.
+caching = false
 key_repository = $E/keystone/credential-keys
 [identity]
 password_hash_rounds = 4
