@@ -6,7 +6,7 @@ import { type Cloud, connectTo, type Session } from "./client.ts";
 import { abilitiesOf } from "./containers.ts";
 import { containerName, userName } from "./names.ts";
 import { findStore } from "./object-store.ts";
-import { type AccessKind, findUser, makeKey, makeUser, openTo, removeUser } from "./object-users.ts";
+import { type AccessKind, findUser, makeKey, makeUser, openTo, ownSession, removeUser } from "./object-users.ts";
 
 interface Wish {
   readonly access: AccessKind;
@@ -23,12 +23,13 @@ export async function bind(cloud: Cloud, order: BindingOrder, tools: Tools): Pro
   if (session === undefined) return vanished;
   const s3 = await s3Of(cloud, session);
   if (api === "s3" && s3 === undefined) return no("This cloud does not speak S3. Ask for a binding with api swift.");
+  const own = await ownSession(cloud, session, tools.signal);
   const password = tools.secret("password");
   try {
-    const user = await makeUser(cloud, session, order, access, password);
+    const user = await makeUser(cloud, own, session, order, access, password);
     const key = s3 && api !== "swift" ? await keyFor(cloud, session, order, tools) : undefined;
-    if (!(await openTo(session, order.instance.id))) {
-      await removeUser(session, user);
+    if (!(await openTo(own, session, order.instance.id))) {
+      await removeUser(own, user);
       return vanished;
     }
     const credentials: JsonObject = {
@@ -55,22 +56,24 @@ export async function unbind(cloud: Cloud, order: BindingOrder, tools: Tools): P
   const session = await findStore(cloud, order, tools);
   if (session === undefined) return { state: "done" };
   // Tokens and keys end with their user. Its id stays in the container's list until the next binding, and names nobody.
-  const user = await findUserIfAllowed(cloud, session, userName(order.instance.id, order.binding.id));
-  if (user !== undefined) await removeUser(session, user);
+  const own = await ownSession(cloud, session, tools.signal);
+  const user = await findUserIfAllowed(cloud, own, userName(order.instance.id, order.binding.id));
+  if (user !== undefined) await removeUser(own, user);
   return { state: "done" };
 }
 
 export async function fetchAccess(cloud: Cloud, order: BindingOrder, tools: Tools): Promise<Made | undefined> {
   const session = await findStore(cloud, order, tools);
   if (session === undefined) return undefined;
-  const user = await findUserIfAllowed(cloud, session, userName(order.instance.id, order.binding.id));
+  const own = await ownSession(cloud, session, tools.signal);
+  const user = await findUserIfAllowed(cloud, own, userName(order.instance.id, order.binding.id));
   return user && {};
 }
 
 /** An account without accessRole never made a user, and may not be allowed to look for one. */
-async function findUserIfAllowed(cloud: Cloud, session: Session, name: string) {
+async function findUserIfAllowed(cloud: Cloud, own: Session, name: string) {
   try {
-    return await findUser(session, name);
+    return await findUser(own, name);
   } catch (error) {
     if (statusOf(error) === 403 && cloud.account.accessRole === undefined) return undefined;
     throw error;

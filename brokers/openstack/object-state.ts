@@ -5,7 +5,7 @@ import type { Cloud, Session } from "./client.ts";
 import { type Container, listContainers, lookAtContainer } from "./containers.ts";
 import { containerName, partsName, readMark, readName } from "./names.ts";
 import { findStore, hasRegion } from "./object-store.ts";
-import { listUsers, roleId, type User } from "./object-users.ts";
+import { listUsers, ownSession, roleId, type User } from "./object-users.ts";
 import { everySession } from "./projects.ts";
 
 export async function fetchContainer(cloud: Cloud, order: Order, tools: Tools): Promise<Made | undefined> {
@@ -69,7 +69,9 @@ export async function inventory(cloud: Cloud, signal: AbortSignal): Promise<read
   const whole = new Set(instances.filter(({ remains }) => remains !== true).map(({ id }) => id));
   // Other accounts may have users in the same domain.
   const projects = new Set(able.map(({ projectId }) => projectId));
-  const users = (await usersIfAllowed(cloud, first)).filter((user) => projects.has(user.default_project_id ?? ""));
+  const users = (await usersIfAllowed(cloud, await ownSession(cloud, first, signal))).filter((user) =>
+    projects.has(user.default_project_id ?? ""),
+  );
   return [...instances, ...users.flatMap((user) => bindingFound(user, whole))];
 }
 
@@ -101,9 +103,9 @@ function bindingFound({ name, description }: User, whole: ReadonlySet<string>): 
   ];
 }
 
-async function usersIfAllowed(cloud: Cloud, session: Session): Promise<readonly User[]> {
+async function usersIfAllowed(cloud: Cloud, own: Session): Promise<readonly User[]> {
   try {
-    return await listUsers(session);
+    return await listUsers(own);
   } catch (error) {
     if (statusOf(error) === 403 && cloud.account.accessRole === undefined) return [];
     throw error;

@@ -15,43 +15,52 @@ export interface User {
   readonly default_project_id?: string | null;
 }
 
+/**
+ * What is asked of Keystone about users is asked as Lotse in its own project (`own`), where it has the right to; the
+ * container may be in another one.
+ */
+export function ownSession(cloud: Cloud, { region }: Session, signal: AbortSignal): Promise<Session> {
+  return cloud.session({ region }, signal);
+}
+
 /** All users of Lotse's bindings, or of one instance's. */
-export async function listUsers(session: Session, instanceId = ""): Promise<readonly User[]> {
+export async function listUsers(own: Session, instanceId = ""): Promise<readonly User[]> {
   const prefix = `lotse-${instanceId}`;
-  const { users } = await session.ask<{ readonly users: readonly User[] }>({
+  const { users } = await own.ask<{ readonly users: readonly User[] }>({
     service: "identity",
     method: "GET",
     path: ["users"],
-    query: { domain_id: session.domainId, name__startswith: prefix },
+    query: { domain_id: own.domainId, name__startswith: prefix },
   });
   // A Keystone that does not know the filter lists everybody.
   return users.filter(({ name }) => name.startsWith(prefix) && readName(name)?.binding !== undefined);
 }
 
-export async function findUser(session: Session, name: string): Promise<User | undefined> {
-  const { users } = await session.ask<{ readonly users: readonly User[] }>({
+export async function findUser(own: Session, name: string): Promise<User | undefined> {
+  const { users } = await own.ask<{ readonly users: readonly User[] }>({
     service: "identity",
     method: "GET",
     path: ["users"],
-    query: { domain_id: session.domainId, name },
+    query: { domain_id: own.domainId, name },
   });
   return users[0];
 }
 
-export async function removeUser(session: Session, { id }: User): Promise<void> {
-  await unlessGone(session.askWhole({ service: "identity", method: "DELETE", path: ["users", id] }));
+export async function removeUser(own: Session, { id }: User): Promise<void> {
+  await unlessGone(own.askWhole({ service: "identity", method: "DELETE", path: ["users", id] }));
 }
 
 /** The binding's user, with the role in the project; made if there is none. Keystone keeps names unique. */
 export async function makeUser(
   cloud: Cloud,
+  own: Session,
   session: Session,
   order: BindingOrder,
   access: AccessKind,
   password: string,
 ): Promise<User> {
   const name = userName(order.instance.id, order.binding.id);
-  const user = await session
+  const user = await own
     .ask<{ readonly user: User }>({
       service: "identity",
       method: "POST",
@@ -59,7 +68,7 @@ export async function makeUser(
       body: {
         user: {
           name,
-          domain_id: session.domainId,
+          domain_id: own.domainId,
           default_project_id: session.projectId,
           description: `lotse_access=${access} ${describeMarks(order)}`.slice(0, 255),
           password,
@@ -69,12 +78,12 @@ export async function makeUser(
     })
     .then(({ user }) => user)
     .catch(async (error: unknown) => {
-      const made = statusOf(error) === 409 ? await findUser(session, name) : undefined;
+      const made = statusOf(error) === 409 ? await findUser(own, name) : undefined;
       if (made === undefined) throw error;
       return made;
     });
-  const role = await roleId(session, cloud.account.accessRole ?? "");
-  await session.askWhole({
+  const role = await roleId(own, cloud.account.accessRole ?? "");
+  await own.askWhole({
     service: "identity",
     method: "PUT",
     path: ["projects", session.projectId, "users", user.id, "roles", role],
@@ -82,8 +91,8 @@ export async function makeUser(
   return user;
 }
 
-export async function roleId(session: Session, name: string): Promise<string> {
-  const { roles } = await session.ask<{ readonly roles: readonly { readonly id: string }[] }>({
+export async function roleId(own: Session, name: string): Promise<string> {
+  const { roles } = await own.ask<{ readonly roles: readonly { readonly id: string }[] }>({
     service: "identity",
     method: "GET",
     path: ["roles"],
@@ -119,18 +128,18 @@ export async function makeKey(user: Session, access: string, secret: string): Pr
  * Lets those in whom Keystone lists as users of the instance, and nobody else. Two bindings may do so at once: whoever
  * writes looks again afterwards, so that the last one to write has seen all users. False: there is no container.
  */
-export async function openTo(session: Session, instanceId: string): Promise<boolean> {
-  for (let wanted = await accessList(session, instanceId); ; ) {
+export async function openTo(own: Session, session: Session, instanceId: string): Promise<boolean> {
+  for (let wanted = await accessList(own, session, instanceId); ; ) {
     if (!(await changeContainer(session, partsName(instanceId), wanted))) return false;
     if (!(await changeContainer(session, containerName(instanceId), wanted))) return false;
-    const now = await accessList(session, instanceId);
+    const now = await accessList(own, session, instanceId);
     if (now["x-container-read"] === wanted["x-container-read"]) return true;
     wanted = now;
   }
 }
 
-async function accessList(session: Session, instanceId: string): Promise<Record<string, string>> {
-  const users = await listUsers(session, instanceId);
+async function accessList(own: Session, session: Session, instanceId: string): Promise<Record<string, string>> {
+  const users = await listUsers(own, instanceId);
   const entries = (some: readonly User[]) => some.map(({ id }) => `${session.projectId}:${id}`).sort();
   return {
     "x-container-read": entries(users).join(","),

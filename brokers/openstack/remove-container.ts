@@ -5,10 +5,10 @@ import type { Cloud, Session } from "./client.ts";
 import { listObjects, removeContainer, removeObjects, removeVersion, type StoredObject } from "./containers.ts";
 import { containerName, partsName } from "./names.ts";
 import { findStore } from "./object-store.ts";
-import { listUsers, removeUser } from "./object-users.ts";
+import { listUsers, ownSession, removeUser } from "./object-users.ts";
 
-/** Objects removed by one call: a few seconds' work. */
-const atATime = 1000;
+/** Objects removed by one call: a few seconds' work, so that progress is seen. */
+const atATime = 100;
 /** Requests for single versions under way at once. */
 const sideBySide = 8;
 
@@ -22,7 +22,7 @@ export async function deprovision(cloud: Cloud, order: Order, handle: Json, tool
   const session = await findStore(cloud, order, tools);
   if (session === undefined) return { state: "done" };
   const { id } = order.instance;
-  if (removed === 0) await removeUsers(cloud, session, id);
+  if (removed === 0) await removeUsers(cloud, await ownSession(cloud, session, tools.signal), id);
   let now = 0;
   for (const name of [partsName(id), containerName(id)]) {
     const round = await removeRound(session, name);
@@ -68,10 +68,10 @@ async function removeVersions(session: Session, name: string, objects: readonly 
 }
 
 /** An account without accessRole never made users, and may not be allowed to list them. */
-async function removeUsers(cloud: Cloud, session: Session, instanceId: string): Promise<void> {
+async function removeUsers(cloud: Cloud, own: Session, instanceId: string): Promise<void> {
   try {
-    const users = await listUsers(session, instanceId);
-    await Promise.all(users.map((user) => removeUser(session, user)));
+    const users = await listUsers(own, instanceId);
+    await Promise.all(users.map((user) => removeUser(own, user)));
   } catch (error) {
     if (statusOf(error) !== 403 || cloud.account.accessRole !== undefined) throw error;
   }

@@ -7,13 +7,18 @@ import { startCloudLine } from "../support/openstack-line.ts";
 import { bucketOf, containerOf, type ObjectProject, openObjectProject, opens } from "../support/openstack-objects.ts";
 import { onPeer } from "../support/peers.ts";
 import { closedPort, silentWire } from "../support/wire.ts";
-import { keepsEveryPromise, openStage, type Subject } from "./promise.ts";
+import { type AnyOrder, keepsEveryPromise, openStage, type Subject, type Thing } from "./promise.ts";
 
 await onPeer(t, "openstack", async (facts) => {
   const project = await openObjectProject(t, facts);
   const subject = subjectIn(t, project);
   await t.test("a customer's container from order to return", (t) => wholeWay(t, project, subject));
   await t.test("what a plan, a cloud or an account cannot do is told", (t) => refusals(t, project, subject));
+  await t.test("a full container is emptied before it goes, and how far that is can be seen", (t) =>
+    emptied(t, project, subject),
+  );
+  await t.test("each request gets lost once before and once after it took effect", (t) => badLine(t, project, subject));
+  await t.test("an organisation's containers are in a project of its own", (t) => ownProject(t, project, subject));
   await keepsEveryPromise(t, subject);
 });
 
@@ -147,4 +152,80 @@ async function refusals(t: Test, project: ObjectProject, subject: Subject): Prom
   t.pass("an account without the right to make users says so");
 
   await stage.run(adapter, "deprovision", thing);
+}
+
+async function emptied(t: Test, project: ObjectProject, subject: Subject): Promise<void> {
+  const stage = openStage(subject);
+  const adapter = await subject.open();
+  t.teardown(() => adapter.close?.());
+  const before = await project.inventory();
+  const thing = stage.instance();
+  await stage.run(adapter, "provision", thing);
+  const due = Array.from({ length: 105 }, (_, index) => `/lotse-${thing.id}/${encodeURIComponent(`ä/${index}?`)}`);
+  const put = async () => {
+    for (let path = due.pop(); path !== undefined; path = due.pop())
+      assert.equal((await project.swift("PUT", path, { body: "x" })).status, 201, "an object is put");
+  };
+  await Promise.all(Array.from({ length: 8 }, put));
+
+  const order = stage.order("deprovision", thing);
+  const first = await adapter.deprovision(order, stage.tools(order.token));
+  assert.ok(first.state === "pending", "it takes more than one call");
+  assert.match(first.note ?? "", /100 objects are removed, about 5 are left/);
+  const last = await adapter.poll?.(order, first.handle ?? null, stage.tools(order.token));
+  assert.equal(last?.state, "done");
+  assert.deepEqual(await project.inventory(), before);
+}
+
+async function badLine(t: Test, project: ObjectProject, subject: Subject): Promise<void> {
+  const stage = openStage(subject);
+  const before = await project.inventory();
+  const thing = stage.instance({ versioning: true });
+  const binding = stage.binding(thing);
+  const times = new Map<string, number>();
+  const line = await startCloudLine(t, project.authUrl, ({ method, path }) => {
+    const count = (times.get(`${method} ${path}`) ?? 0) + 1;
+    times.set(`${method} ${path}`, count);
+    return ([undefined, "before", "after"] as const)[count];
+  });
+  const adapter = await accountOf(project, { authUrl: line.authUrl });
+  t.teardown(() => adapter.close?.());
+  // As the engine does: a call that threw is made again, with the same token.
+  const insist = async (order: AnyOrder, about: Thing) => {
+    for (let attempt = 1; ; attempt++)
+      try {
+        const outcome = await stage.carry(adapter, { ...order, attempt, repeated: attempt > 1 }, about);
+        assert.equal(outcome.state, "done");
+        return outcome;
+      } catch (error) {
+        if (error instanceof assert.AssertionError || attempt > 60) throw error;
+      }
+  };
+  await insist(stage.order("provision", thing), thing);
+  await insist(stage.order("bind", binding), binding);
+  assert.equal((await project.inventory(thing.id)).length, 3, "a container, one for parts, and a user");
+  await insist(stage.order("unbind", binding), binding);
+  await insist(stage.order("deprovision", thing), thing);
+  assert.deepEqual(await project.inventory(), before, "nothing is left");
+  t.ok([...times.values()].filter((count) => count > 2).length > 10, "all of them were lost twice and then answered");
+}
+
+async function ownProject(t: Test, project: ObjectProject, subject: Subject): Promise<void> {
+  const stage = openStage(subject);
+  const adapter = await accountOf(project, { projectPerOrganization: true });
+  t.teardown(() => adapter.close?.());
+  const organization = `Stadt ${project.name}`;
+  t.teardown(() => project.removeProjects(`lotse-Stadt-${project.name}`));
+  const thing = stage.instance();
+  const of = (order: AnyOrder): AnyOrder => ({ ...order, instance: { ...order.instance, organization } });
+  await stage.done(adapter, of(stage.order("provision", thing)), thing);
+  const binding = stage.binding(thing);
+  const { access = {} } = await stage.done(adapter, of(stage.order("bind", binding)), binding);
+  assert.equal((await bucketOf(access)("PUT", "/one", { body: "1" })).status, 200, "it is used as any other");
+  assert.equal((await project.swift("GET", `/lotse-${thing.id}`)).status, 404, "it is not in Lotse's own project");
+  const found = await adapter.inventory?.(AbortSignal.timeout(60_000));
+  assert.deepEqual(found?.map((one) => one.thing).sort(), ["binding", "instance"], "it is found there");
+  await stage.done(adapter, of(stage.order("deprovision", thing)), thing);
+  assert.deepEqual(await adapter.inventory?.(AbortSignal.timeout(60_000)), []);
+  t.pass("made, used, found and removed");
 }

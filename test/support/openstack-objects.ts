@@ -20,6 +20,8 @@ export interface ObjectProject {
   readonly member: { readonly id: string; readonly secret: string };
   /** What is there of Lotse's, a line each; of one instance or binding, where an id is given. */
   inventory(id?: string): Promise<string[]>;
+  /** Projects whose name begins so. */
+  removeProjects(prefix: string): Promise<void>;
   /** To Swift, as the project's administrator; `path` is below the project's account. */
   swift(method: string, path: string, init?: RequestInit): Promise<Response>;
 }
@@ -72,6 +74,10 @@ export async function openObjectProject(t: Test, facts: Facts): Promise<ObjectPr
     accessRole: "object-access",
     member: credential,
     swift,
+    async removeProjects(prefix) {
+      const { projects } = await keystone("GET", `/projects?name__startswith=${encodeURIComponent(prefix)}`);
+      for (const one of projects) await keystone("DELETE", `/projects/${one.id}`);
+    },
     async inventory(id = "") {
       const containers = (await (await swift("GET", "?format=json")).json()) as Body[];
       const heads = await Promise.all(
