@@ -95,6 +95,13 @@ async function wholeWay(t: Test, project: ObjectProject, subject: Subject): Prom
   assert.equal((await own?.("PUT", "/third", "no"))?.status, 403, "nor by Swift");
   t.pass("a binding for reading does not write");
 
+  await project.swift("PUT", "/neighbour");
+  const neighbour = { credentials: { ...writing.credentials, bucket: "neighbour", container: "neighbour" } };
+  assert.equal((await bucketOf(neighbour)("GET")).status, 403, "nobody looks into a neighbour's container by S3");
+  assert.equal((await (await containerOf(neighbour))?.("PUT", "/one", "1"))?.status, 403, "or writes there by Swift");
+  await project.swift("DELETE", "/neighbour");
+  t.pass("a binding enters its own container only");
+
   const full = await container?.("PUT", "/big", "x".repeat(200_000));
   assert.equal(full?.status, 413, "more than the plan allows is not taken");
   const usage = await adapter.usage?.(stage.order("provision", thing), period(), stage.tools("usage"));
