@@ -204,7 +204,7 @@ async function tellStories(t: Test, project: CloudProject, facts: Facts): Promis
 
   await t.test("what the cloud cannot build fails with the reason and leaves nothing", async (t) => {
     const cases: [backend: JsonObject, parameters: JsonObject, reason: RegExp][] = [
-      [machine(facts.flavorTooLarge), {}, /no host with room .* no valid host/],
+      [machine(facts.flavorTooLarge), {}, /no host with room .*\(no valid host\)/],
       [machine(facts.flavor, { availabilityZone: String(facts.brokenZone) }), {}, /could not build the machine/],
       [machine("SCS-99V-1"), {}, /no flavor SCS-99V-1, and none as good/],
       [machine(facts.flavor), { operatingSystem: "plan-9" }, /no image/],
