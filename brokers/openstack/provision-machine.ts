@@ -10,6 +10,7 @@
  * | a server in any other state      | gives it its floating address and is done                   |
  */
 import type { Json, Order, Outcome, Tools } from "#adapter";
+import { bootVolume } from "./boot-volume.ts";
 import type { Cloud, Session } from "./client.ts";
 import { authorityLine, authoritySeed, factsOf, readFacts, readHandle } from "./facts.ts";
 import { settleAddress, settleGroups, settleVolumes } from "./finish-machine.ts";
@@ -26,7 +27,6 @@ import { findFault, findServers, listFlavors, makeKeyPair, makeServer, removeSer
 import { readPublicLine } from "./ssh.ts";
 import { together } from "./together.ts";
 import { userData } from "./user-data.ts";
-import { findVolumes, makeVolume } from "./volumes.ts";
 
 export async function provision(cloud: Cloud, order: Order, handle: Json, tools: Tools): Promise<Outcome> {
   const plan = readMachinePlan(order.plan.backend);
@@ -191,42 +191,4 @@ async function findImages(session: Session, operatingSystem: string): Promise<re
     query: { os_distro: distro, os_version: version, status: "active", sort: "created_at:desc", limit: "200" },
   });
   return images;
-}
-
-type BootVolume =
-  | { readonly state: "ready"; readonly id: string }
-  | { readonly state: "pending" }
-  | { readonly state: "failed"; readonly reason: string };
-
-async function bootVolume(
-  session: Session,
-  { bootVolume: wanted, availabilityZone }: MachinePlan,
-  image: Image,
-  name: string,
-  metadata: Readonly<Record<string, string>>,
-): Promise<BootVolume> {
-  if (session.endpoint("volume") === undefined)
-    return {
-      state: "failed",
-      reason: "The flavor has no disk and the cloud no volumes. Choose another plan, or ask the provider.",
-    };
-  const [volume] = await findVolumes(session, name);
-  if (volume === undefined) {
-    await makeVolume(session, {
-      name,
-      metadata,
-      imageRef: image.id,
-      size: Math.max(wanted.gigabytes, image.min_disk),
-      ...(wanted.type !== undefined && { volume_type: wanted.type }),
-      ...(availabilityZone !== undefined && { availability_zone: availabilityZone }),
-    });
-    return { state: "pending" };
-  }
-  if (volume.status === "available") return { state: "ready", id: volume.id };
-  if (volume.status.startsWith("error"))
-    return {
-      state: "failed",
-      reason: "The cloud could not write the machine's disk. Try again; if it fails again, ask the provider.",
-    };
-  return { state: "pending" };
 }
