@@ -5,11 +5,11 @@ import kind from "../../brokers/openstack/index.ts";
 import { type Adapter, type JsonObject, Secret } from "../../src/core/adapter.ts";
 import { startCloudLine } from "../support/openstack-line.ts";
 import { bucketOf, containerOf, type ObjectProject, openObjectProject, opens } from "../support/openstack-objects.ts";
-import { onPeer } from "../support/peers.ts";
+import { onPeers } from "../support/peers.ts";
 import { closedPort, silentWire } from "../support/wire.ts";
 import { type AnyOrder, keepsEveryPromise, openStage, type Subject, type Thing } from "./promise.ts";
 
-await onPeer(t, "openstack", async (facts) => {
+await onPeers(t, ["openstack", "openstack-2"], async ({ openstack: facts, "openstack-2": otherFacts }) => {
   const project = await openObjectProject(t, facts);
   const subject = subjectIn(t, project);
   await t.test("a customer's container from order to return", (t) => wholeWay(t, project, subject));
@@ -19,8 +19,27 @@ await onPeer(t, "openstack", async (facts) => {
   );
   await t.test("each request gets lost once before and once after it took effect", (t) => badLine(t, project, subject));
   await t.test("an organisation's containers are in a project of its own", (t) => ownProject(t, project, subject));
+  await t.test("the same order and the same use do at another provider's cloud", async (t) => {
+    for (const place of [project, await openObjectProject(t, otherFacts)]) await orderAndUse(t, place);
+  });
   await keepsEveryPromise(t, subject);
 });
+
+async function orderAndUse(t: Test, place: ObjectProject): Promise<void> {
+  const subject = subjectIn(t, place);
+  const stage = openStage(subject);
+  const adapter = await subject.open();
+  t.teardown(() => adapter.close?.());
+  const thing = stage.instance();
+  await stage.run(adapter, "provision", thing);
+  const { access = {} } = await stage.run(adapter, "bind", stage.binding(thing));
+  const bucket = bucketOf(access);
+  assert.equal((await bucket("PUT", "/one", { body: "by S3" })).status, 200);
+  assert.equal((await bucket("GET", "/one")).text, "by S3");
+  await stage.run(adapter, "deprovision", thing);
+  assert.deepEqual(await place.inventory(), []);
+  t.pass(`at ${new URL(place.authUrl).host}`);
+}
 
 function accountOf(project: ObjectProject, more: JsonObject = {}, password = project.password): Promise<Adapter> {
   const { authUrl, username, name, accessRole } = project;

@@ -1,11 +1,7 @@
-/** A second, separate OpenStack that stands for another provider: no Cinder, no Swift, tokens and ids of its own. */
+/** A second, separate OpenStack that stands for another provider: no Cinder; tokens and ids of its own. */
 import { cloud } from "./openstack/cloud.ts";
 
-export default cloud(
-  "OpenStack Zed of Debian 12, another provider's: Keystone, Nova, Neutron, Glance, Placement",
-  15200,
-  {
-    OPENSTACK_CINDER: "0",
-    OPENSTACK_SWIFT: "0",
-  },
-);
+export default cloud("OpenStack Zed of Debian 12, another provider's: all services but Cinder", 15200, {
+  OPENSTACK_CINDER: "0",
+  OPENSTACK_SWIFT: "1",
+});
