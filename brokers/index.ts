@@ -1,5 +1,6 @@
 /** The adapter kinds by name; a new provider is one folder and one line here. */
 import type { AdapterKind } from "#adapter";
+import aws from "./aws/index.ts";
 import manual from "./manual/index.ts";
 import openstack from "./openstack/index.ts";
 import osb from "./osb/index.ts";
@@ -7,5 +8,5 @@ import postgresql from "./postgresql/index.ts";
 import saas from "./saas/index.ts";
 
 export const adapterKinds: ReadonlyMap<string, AdapterKind> = new Map(
-  [manual, openstack, osb, postgresql, saas].map((kind) => [kind.name, kind]),
+  [aws, manual, openstack, osb, postgresql, saas].map((kind) => [kind.name, kind]),
 );

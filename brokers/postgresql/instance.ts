@@ -2,7 +2,7 @@
 import type { Json, Made, Order, Outcome, Tools, UpdateOrder, Usage } from "#adapter";
 import { namesOf } from "./names.ts";
 import { type Server, sqlState } from "./server.ts";
-import { type Backend, readBackend } from "./settings.ts";
+import { readBackend } from "./settings.ts";
 import {
   addExtensions,
   closeLogins,
@@ -23,7 +23,7 @@ export async function provision(server: Server, order: Order, tools: Tools): Pro
   const backend = readBackend(order.plan.backend);
   const names = namesOf(order.instance.id);
   const extensions = extensionsOf(order);
-  const refusal = refuseExtensions(backend, extensions);
+  const refusal = refusalOf(order);
   if (refusal !== undefined) return refusal;
   try {
     await server.session(tools.signal, async (session) => {
@@ -50,7 +50,7 @@ export async function update(server: Server, order: UpdateOrder, tools: Tools): 
   const backend = readBackend(order.plan.backend);
   const names = namesOf(order.instance.id);
   const extensions = extensionsOf(order);
-  const refusal = refuseExtensions(backend, extensions);
+  const refusal = refusalOf(order);
   if (refusal !== undefined) return refusal;
   let changed = false;
   try {
@@ -72,7 +72,7 @@ export async function update(server: Server, order: UpdateOrder, tools: Tools): 
 }
 
 /** An empty database in its place would pass for the customer's data. */
-const vanished: Outcome = {
+export const vanished: Outcome = {
   state: "failed",
   reason: "The database does not exist at the provider any more. Delete the instance, or ask the provider.",
   clean: true,
@@ -85,10 +85,11 @@ function extensionsOf(order: Order): readonly string[] {
   return Array.isArray(extensions) ? extensions.filter((name): name is string => typeof name === "string") : [];
 }
 
-function refuseExtensions(backend: Backend, extensions: readonly string[]): Outcome | undefined {
-  const refused = extensions.filter((name) => !backend.allowedExtensions.includes(name));
-  if (refused.length === 0) return undefined;
-  const allowed = backend.allowedExtensions.join(", ") || "none";
+/** What the plan does not allow, told before anything is tried. */
+export function refusalOf(order: Order): Outcome | undefined {
+  const { allowedExtensions } = readBackend(order.plan.backend);
+  if (extensionsOf(order).every((name) => allowedExtensions.includes(name))) return undefined;
+  const allowed = allowedExtensions.join(", ") || "none";
   return {
     state: "failed",
     reason: `parameters.extensions names an extension this plan does not allow. Allowed: ${allowed}.`,
