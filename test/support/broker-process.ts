@@ -18,7 +18,7 @@ export const largerPlan = "0f6b8a52-1c3d-4e5f-8a9b-0c1d2e3f4a52";
 
 export interface BrokerSettings {
   readonly directory: string;
-  readonly provider: ProvidersServer | DownstreamBroker;
+  readonly provider: ProvidersServer | DownstreamBroker | Accounts;
   /** Directory of the catalog; the shipped one if absent. */
   readonly catalog?: string;
   /** Empty or absent: SQLite in the directory. */
@@ -45,6 +45,12 @@ export interface DownstreamBroker {
   readonly url: string;
   readonly username: string;
   readonly password: string;
+}
+
+/** Any accounts, as in lotse.yaml; their secrets are named there by `{ env: NAME }`. */
+export interface Accounts {
+  readonly accounts: JsonObject;
+  readonly secrets: { readonly [name: string]: string };
 }
 
 export interface BrokerProcess {
@@ -89,7 +95,7 @@ export async function startBrokerProcess(
       LOTSE_CONFIG: configFile,
       LOTSE_CATALOG: catalog,
       LOTSE_DATABASE_URL: databaseUrl,
-      PROVIDER_PASSWORD: provider.password,
+      ...("accounts" in provider ? provider.secrets : { PROVIDER_PASSWORD: provider.password }),
       SEALING_KEY: sealingKey,
     },
     stdio: ["ignore", "pipe", "pipe"],
@@ -159,8 +165,13 @@ function configOf({ provider, engine, osb, providers }: BrokerSettings): JsonObj
     },
     ...(osb !== undefined && { osb }),
     keys: [{ id: "test", secret: { env: "SEALING_KEY" } }],
-    providers: { [account]: "url" in provider ? brokerAccount(provider) : serverAccount(provider), ...providers },
+    providers: { ...accountsOf(provider), ...providers },
   };
+}
+
+function accountsOf(provider: BrokerSettings["provider"]): JsonObject {
+  if ("accounts" in provider) return provider.accounts;
+  return { [account]: "url" in provider ? brokerAccount(provider) : serverAccount(provider) };
 }
 
 function serverAccount({ port, publicPort, user, statementTimeoutMs = 60_000 }: ProvidersServer): JsonObject {
