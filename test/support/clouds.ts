@@ -10,7 +10,7 @@ import type { Facts } from "../peers/peer.ts";
 import { awsUser, policyIn } from "./aws.ts";
 import type { Accounts } from "./broker-process.ts";
 import { logIn } from "./openstack.ts";
-import { bucketOf, containerOf, type ObjectProject, openObjectProject } from "./openstack-objects.ts";
+import { bucketOf, type ObjectProject, openObjectProject } from "./openstack-objects.ts";
 import { type Ids, type Shelf, writeCatalog } from "./shop-window.ts";
 
 /** One thing from one provider. */
@@ -109,8 +109,8 @@ export async function openClouds(
   const accounts = {
     "machines-public": machineAccount(first, cloud1, "FIRST"),
     "machines-external": machineAccount(second, cloud2, "SECOND"),
-    "objects-public": objectAccount(containers[0], cloud3, "THIRD"),
-    "objects-external": objectAccount(containers[1], cloud3, "FOURTH"),
+    "objects-public": objectAccount(first, containers[0], cloud3, "THIRD"),
+    "objects-external": objectAccount(first, containers[1], cloud3, "FOURTH"),
     "database-external": {
       adapter: "aws",
       settings: {
@@ -215,10 +215,14 @@ async function machineWare(what: string, facts: Facts, ids: Ids): Promise<Ware> 
 
 // ---- object storage -----------------------------------------------------------------------------------------------
 
-function objectAccount({ username, name, accessRole }: ObjectProject, authUrl: string, secret: string): JsonObject {
+/** Customers speak S3 straight to the cloud, however the broker reaches it. */
+function objectAccount(facts: Facts, project: ObjectProject, authUrl: string, secret: string): JsonObject {
+  const { username, name, accessRole } = project;
+  const s3Endpoint = String(facts.s3Url);
+  const password = { env: secret };
   return {
     adapter: "openstack",
-    settings: { authUrl, username, password: { env: secret }, project: name, accessRole, pollSeconds: 0.3 },
+    settings: { authUrl, username, password, project: name, accessRole, s3Endpoint, pollSeconds: 0.3 },
   };
 }
 
@@ -234,11 +238,7 @@ function objectWare(what: string, project: ObjectProject, ids: Ids): Ware {
       assert.equal(put.status, 200, `an object is put: ${put.text}`);
       assert.equal((await bucket("GET", "/hello")).text, "hello", "and got");
     },
-    // Either way in counts, and neither is left open.
-    async opens(access) {
-      const [{ status }, container] = await Promise.all([bucketOf(access)("GET"), containerOf(access)]);
-      return status === 200 || container !== undefined;
-    },
+    opens: async (access) => (await bucketOf(access)("GET")).status === 200,
     async isLarge() {
       for (const line of await containers()) assert.match(line, / 2000000 /);
     },
