@@ -26,9 +26,10 @@ t.comment(`CLOUDS_SEED=${seed}`);
 const lossShare = 0.06;
 const killsInPhase = 2;
 
-await onPeers(t, ["openstack", "openstack-2", "aws"], (facts) =>
-  t.test("lives at several clouds go on through kills and lost answers", { timeout: 540_000 }, (t) => tell(t, facts)),
-);
+await onPeers(t, ["openstack", "openstack-2", "aws"], async (facts) => {
+  const name = "lives at several clouds go on through kills and lost answers";
+  await t.test(name, { timeout: 540_000 }, (t) => tell(t, facts));
+});
 
 async function tell(t: Test, facts: Parameters<typeof openClouds>[1]): Promise<void> {
   const lines = chanceOf(seed, "lines");
