@@ -7,7 +7,7 @@ import type { Access, BindingOrder, Made, Outcome, Tools } from "#adapter";
 import { addressesOf } from "./addresses.ts";
 import type { Cloud, Session } from "./client.ts";
 import { authorityOf, type Facts, readFacts } from "./facts.ts";
-import { ensureGroup, findGroups, findPorts, type Port, removeGroup, setGroups, setOpenings } from "./firewall.ts";
+import { changeGroups, ensureGroup, findGroups, findPorts, type Port, removeGroup, setOpenings } from "./firewall.ts";
 import { type Opening, readMachinePlan } from "./machine-plan.ts";
 import { describeMarks, doorName, machineName } from "./names.ts";
 import { sessionToFind } from "./projects.ts";
@@ -74,9 +74,7 @@ async function openDoor(session: Session, port: Port, name: string, openings: re
   if (kept === undefined) throw new Error("The door was removed by somebody else.");
   if (twins.length > 0) await setOpenings(session, kept, openings);
   const spare = new Set(twins.map(({ id }) => id));
-  const groups = [...port.security_groups.filter((id) => !spare.has(id) && id !== kept.id), kept.id];
-  if (!port.security_groups.includes(kept.id) || groups.length < port.security_groups.length)
-    await setGroups(session, port, groups);
+  await changeGroups(session, port, (groups) => [...groups.filter((id) => !spare.has(id) && id !== kept.id), kept.id]);
   const gone = await together(twins.map(({ id }) => removeGroup(session, id)));
   if (gone.includes(false)) throw new Error("The door was made twice, and both are in use.");
 }
@@ -130,10 +128,7 @@ async function shut(session: Session, name: string, serverId: string | undefined
   const doors = new Set((await findGroups(session, name)).map(({ id }) => id));
   if (doors.size === 0) return true;
   const ports = serverId === undefined ? [] : await findPorts(session, serverId);
-  for (const port of ports) {
-    const kept = port.security_groups.filter((id) => !doors.has(id));
-    if (kept.length < port.security_groups.length) await setGroups(session, port, kept);
-  }
+  for (const port of ports) await changeGroups(session, port, (groups) => groups.filter((id) => !doors.has(id)));
   const gone = await together([...doors].map((id) => removeGroup(session, id)));
   return gone.every(Boolean);
 }
