@@ -5,8 +5,9 @@ import manual from "./manual/index.ts";
 import openstack from "./openstack/index.ts";
 import osb from "./osb/index.ts";
 import postgresql from "./postgresql/index.ts";
+import s3 from "./s3/index.ts";
 import saas from "./saas/index.ts";
 
 export const adapterKinds: ReadonlyMap<string, AdapterKind> = new Map(
-  [aws, manual, openstack, osb, postgresql, saas].map((kind) => [kind.name, kind]),
+  [aws, manual, openstack, osb, postgresql, s3, saas].map((kind) => [kind.name, kind]),
 );

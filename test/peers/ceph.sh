@@ -133,7 +133,7 @@ case $action in
       sleep 0.1
     done
     # Only loopback reaches them, and they go with the cluster's memory. Lotse's account has what its README asks for.
-    user lotse LOTSEKEY lotse-loopback-secret --caps 'users=*;buckets=*' --max-buckets 0
+    user lotse LOTSEKEY lotse-loopback-secret --caps 'users=*;user-policy=*;buckets=read' --max-buckets 0
     user ordinary ORDINARYKEY ordinary-loopback-secret
     ;;
 esac
