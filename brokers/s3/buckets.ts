@@ -61,10 +61,11 @@ export function openBuckets(account: Account, sdk: Sdk): Buckets {
     async exists(Bucket, abortSignal) {
       abortSignal.throwIfAborted();
       try {
-        await client.send(new sdk.HeadBucketCommand({ Bucket }), { abortSignal });
+        // Not HEAD, whose answer has no code to tell a missing bucket from a wrong address.
+        await client.send(new sdk.GetBucketVersioningCommand({ Bucket }), { abortSignal });
         return true;
       } catch (error) {
-        if (statusOf(error) === 404) return false;
+        if (isError(error, "NoSuchBucket")) return false;
         throw error;
       }
     },
@@ -113,10 +114,7 @@ export function openBuckets(account: Account, sdk: Sdk): Buckets {
       let token: string | undefined;
       do {
         const input = token === undefined ? {} : { ContinuationToken: token };
-        const page: ListBucketsCommandOutput = await client.send(
-          new sdk.ListBucketsCommand(input),
-          { abortSignal },
-        );
+        const page: ListBucketsCommandOutput = await client.send(new sdk.ListBucketsCommand(input), { abortSignal });
         names.push(...(page.Buckets ?? []).map(({ Name = "" }) => Name));
         token = page.ContinuationToken;
       } while (token !== undefined);

@@ -20,6 +20,11 @@ import { type Account, bucketNames, bucketOf, opens, s3Client } from "../support
 import { closedPort, losingWire, silentWire } from "../support/wire.ts";
 import { keepsEveryPromise, openStage, type Subject } from "./promise.ts";
 
+const nothing = JSON.stringify({
+  Version: "2012-10-17",
+  Statement: [{ Effect: "Deny", Action: "s3:*", Resource: "*" }],
+});
+
 await onPeer(t, "aws", async (facts) => {
   const admin = facts as unknown as Account;
   // moto does not know which user a call to IAM is about, so its name is left out.
@@ -97,7 +102,9 @@ await onPeer(t, "aws", async (facts) => {
       PublicAccessBlockConfiguration: { BlockPublicAcls: true, RestrictPublicBuckets: true },
     });
     t.match(await s3.send(new GetBucketEncryptionCommand({ Bucket })), {
-      ServerSideEncryptionConfiguration: { Rules: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } }] },
+      ServerSideEncryptionConfiguration: {
+        Rules: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } }],
+      },
     });
     const first = stage.binding(thing);
     const { access } = await stage.run(adapter, "bind", first);
@@ -138,9 +145,4 @@ await onPeer(t, "aws", async (facts) => {
     t.same(await keyIds(), [again?.credentials?.accessKeyId], "nothing but the new key is left");
     await stage.run(adapter, "deprovision", thing);
   });
-});
-
-const nothing = JSON.stringify({
-  Version: "2012-10-17",
-  Statement: [{ Effect: "Deny", Action: "s3:*", Resource: "*" }],
 });

@@ -50,7 +50,9 @@ await onPeer(t, "ceph", async (facts) => {
     return {
       open,
       async losing(nth) {
-        const wire = await losingWire(t, port, nth, (data) => /^(GET|PUT|POST|DELETE|HEAD) \//.test(data.toString("latin1", 0, 10)));
+        const wire = await losingWire(t, port, nth, (data) =>
+          /^(GET|PUT|POST|DELETE|HEAD) \//.test(data.toString("latin1", 0, 10)),
+        );
         // One attempt only: otherwise the client asks again before Lotse learns of the loss.
         const adapter = await open({ endpoint: `http://127.0.0.1:${wire.port}`, attempts: 1 });
         return { adapter, lost: wire.lost };
@@ -79,63 +81,69 @@ await onPeer(t, "ceph", async (facts) => {
 
   await t.test("every promise is kept", (t) => keepsEveryPromise(t, subjectFor(t)));
 
-  await t.test("a bucket is ordered, used, changed, its key renewed, and given back with all that is in it", async (t) => {
-    const adapter = await open();
-    const stage = openStage(subjectFor(t));
-    const before = await inventory();
-    const thing = stage.instance({ versioning: true, expireDays: 90 });
-    await stage.run(adapter, "provision", thing);
-    const Bucket = `lotse-${thing.id}`;
-    const { TagSet = [] } = await ceph.send(new GetBucketTaggingCommand({ Bucket }));
-    t.match(Object.fromEntries(TagSet.map(({ Key, Value }) => [Key, Value])), {
-      "lotse-instance": thing.id,
-      "lotse-organization": "organisation",
-      "lotse-space": "space",
-      "lotse-operation": /^[0-9a-z]{26}$/,
-    });
-    const { Rules } = await ceph.send(new GetBucketLifecycleConfigurationCommand({ Bucket }));
-    t.match(Rules, [{ Expiration: { Days: 90 }, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 } }]);
+  await t.test(
+    "a bucket is ordered, used, changed, its key renewed, and given back with all that is in it",
+    async (t) => {
+      const adapter = await open();
+      const stage = openStage(subjectFor(t));
+      const before = await inventory();
+      const thing = stage.instance({ versioning: true, expireDays: 90 });
+      await stage.run(adapter, "provision", thing);
+      const Bucket = `lotse-${thing.id}`;
+      const { TagSet = [] } = await ceph.send(new GetBucketTaggingCommand({ Bucket }));
+      t.match(Object.fromEntries(TagSet.map(({ Key, Value }) => [Key, Value])), {
+        "lotse-instance": thing.id,
+        "lotse-organization": "organisation",
+        "lotse-space": "space",
+        "lotse-operation": /^[0-9a-z]{26}$/,
+      });
+      const { Rules } = await ceph.send(new GetBucketLifecycleConfigurationCommand({ Bucket }));
+      t.match(Rules, [{ Expiration: { Days: 90 }, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 } }]);
 
-    const first = stage.binding(thing);
-    const { access } = await stage.run(adapter, "bind", first);
-    if (access === undefined) throw new Error("There is no access.");
-    const writer = bucketOf(access);
-    await writer.put("greeting", "hello");
-    await writer.put("greeting", "hello again");
-    await writer.client.send(new CreateMultipartUploadCommand({ Bucket, Key: "never finished" }));
-    t.equal(await writer.get("greeting"), "hello again");
+      const first = stage.binding(thing);
+      const { access } = await stage.run(adapter, "bind", first);
+      if (access === undefined) throw new Error("There is no access.");
+      const writer = bucketOf(access);
+      await writer.put("greeting", "hello");
+      await writer.put("greeting", "hello again");
+      await writer.client.send(new CreateMultipartUploadCommand({ Bucket, Key: "never finished" }));
+      t.equal(await writer.get("greeting"), "hello again");
 
-    const reading = (await stage.run(adapter, "bind", stage.binding(thing, { access: "read-only" }))).access;
-    if (reading === undefined) throw new Error("There is no access.");
-    const reader = bucketOf(reading);
-    t.equal(await reader.get("greeting"), "hello again");
-    await t.rejects(reader.put("greeting", "no"), { name: "AccessDenied" }, "who may read only does not write");
+      const reading = (await stage.run(adapter, "bind", stage.binding(thing, { access: "read-only" }))).access;
+      if (reading === undefined) throw new Error("There is no access.");
+      const reader = bucketOf(reading);
+      t.equal(await reader.get("greeting"), "hello again");
+      await t.rejects(reader.put("greeting", "no"), { name: "AccessDenied" }, "who may read only does not write");
 
-    const neighbour = stage.instance();
-    await stage.run(adapter, "provision", neighbour);
-    const beyond = bucketOf({ credentials: { ...access.credentials, bucket: `lotse-${neighbour.id}` } });
-    await t.rejects(beyond.put("greeting", "no"), { name: "AccessDenied" }, "no other bucket is opened");
-    await stage.run(adapter, "deprovision", neighbour);
+      const neighbour = stage.instance();
+      await stage.run(adapter, "provision", neighbour);
+      const beyond = bucketOf({ credentials: { ...access.credentials, bucket: `lotse-${neighbour.id}` } });
+      await t.rejects(beyond.put("greeting", "no"), { name: "AccessDenied" }, "no other bucket is opened");
+      await stage.run(adapter, "deprovision", neighbour);
 
-    const order = stage.order("provision", thing);
-    const period = { from: new Date(), to: new Date() };
-    const used = await adapter.usage?.(order, period, stage.tools(order.token));
-    t.match(used, [{ meter: "stored", unit: "GB", quantity: "0.000000016" }, { meter: "objects", quantity: /^[23]$/ }]);
+      const order = stage.order("provision", thing);
+      const period = { from: new Date(), to: new Date() };
+      const used = await adapter.usage?.(order, period, stage.tools(order.token));
+      t.match(used, [
+        { meter: "stored", unit: "GB", quantity: "0.000000016" },
+        { meter: "objects", quantity: /^[23]$/ },
+      ]);
 
-    const second = stage.binding(thing);
-    const rotation = stage.order("bind", second);
-    const renewed = await stage.done(
-      adapter,
-      { ...rotation, binding: { ...rotation.binding, predecessorId: first.id } },
-      second,
-    );
-    t.ok((await opens(access)) && renewed.access !== undefined && (await opens(renewed.access)), "side by side");
-    await stage.run(adapter, "unbind", first);
-    t.notOk(await opens(access), "the old key is gone");
-    await stage.run(adapter, "deprovision", thing);
-    t.same(await inventory(), before);
-    await adapter.close?.();
-  });
+      const second = stage.binding(thing);
+      const rotation = stage.order("bind", second);
+      const renewed = await stage.done(
+        adapter,
+        { ...rotation, binding: { ...rotation.binding, predecessorId: first.id } },
+        second,
+      );
+      t.ok((await opens(access)) && renewed.access !== undefined && (await opens(renewed.access)), "side by side");
+      await stage.run(adapter, "unbind", first);
+      t.notOk(await opens(access), "the old key is gone");
+      await stage.run(adapter, "deprovision", thing);
+      t.same(await inventory(), before);
+      await adapter.close?.();
+    },
+  );
 
   await t.test("more objects than one call removes go batch by batch, and progress is told", async (t) => {
     const adapter = await open();
