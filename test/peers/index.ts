@@ -11,3 +11,7 @@ export const peers: ReadonlyMap<string, Peer> = new Map<string, Peer>([
   ["openstack", openstack],
   ["openstack-2", openstack2],
 ]);
+import { kubernetes } from "./kubernetes.ts";
+import type { Peer } from "./peer.ts";
+
+export const peers: ReadonlyMap<string, Peer> = new Map<string, Peer>([["kubernetes", kubernetes]]);
