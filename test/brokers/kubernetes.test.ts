@@ -463,7 +463,7 @@ await onPeer(t, "kubernetes", async (facts) => {
     ours.stage.carry(ours.adapter, ours.stage.order("provision", ours.thing), ours.thing);
 
   await t.test("what others made is neither changed nor removed", async (t) => {
-    const ours = await shop(t, { manifests: [thingNamed("theirs")] });
+    const ours = await shop(t, { manifests: [thingNamed("theirs")], defaults: { size: 1 } });
     await cluster.apply(`${things}/theirs`, { ...thingNamed("theirs"), spec: { size: 1 } });
     t.match(await refusal(ours), { state: "failed", clean: true, reason: /Thing promises\/theirs exists already/ });
     await ours.back();
@@ -508,7 +508,7 @@ await onPeer(t, "kubernetes", async (facts) => {
       kind: "Dream",
       metadata: { namespace: "promises", name: "{{ name }}" },
     };
-    const ours = await shop(t, { manifests: [...promised.manifests, nowhere] });
+    const ours = await shop(t, { ...promised, manifests: [...promised.manifests, nowhere] });
     t.match(await refusal(ours), {
       state: "failed",
       clean: true,
@@ -693,13 +693,10 @@ async function otherCa({ ca }: Cluster): Promise<string> {
 
 // ---- stand-ins ----------------------------------------------------------------------------------------------------
 
-const secretFor = (cluster: Cluster, namespace: string, name: string, stringData: JsonObject) =>
-  cluster.apply(`/api/v1/namespaces/${namespace}/secrets/${name}`, {
-    apiVersion: "v1",
-    kind: "Secret",
-    metadata: { name, namespace },
-    stringData,
-  });
+async function secretFor(cluster: Cluster, namespace: string, name: string, stringData: JsonObject): Promise<void> {
+  const path = `/api/v1/namespaces/${namespace}/secrets/${name}`;
+  await cluster.apply(path, { apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, stringData });
+}
 
 /** Cluster API: writes the endpoint, a kubeconfig Secret and conditions; a finalizer lets it clean up. */
 async function buildCluster(cluster: Cluster, object: Told["body"]): Promise<void> {

@@ -56,8 +56,11 @@ export function clusterOf(facts: Facts): Cluster {
   return cluster;
 }
 
+/** The server said no. */
+class No extends Error {}
+
 function said({ status, body }: Told, path: string): Told["body"] {
-  if (status > 299) throw new Error(`${path}: ${status} ${body.message}`);
+  if (status > 299) throw new No(`${path}: ${status} ${body.message}`);
   return body;
 }
 
@@ -138,7 +141,7 @@ export function standIn(
   const done = (async () => {
     while (!stopped.signal.aborted) {
       const { body } = await cluster.ask("GET", `/apis/${group}/${version}/${plural}`);
-      for (const object of body.items ?? []) await reconcile(object).catch(() => undefined);
+      for (const object of body.items ?? []) await reconcile(object).catch(againUnlessBroken);
       await wait(100);
     }
   })();
@@ -148,6 +151,11 @@ export function standIn(
       await done;
     },
   };
+}
+
+/** What the server said no to is tried again on the next round. */
+function againUnlessBroken(error: unknown): void {
+  if (!(error instanceof No)) throw error;
 }
 
 export interface Fault {
