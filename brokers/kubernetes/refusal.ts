@@ -7,6 +7,12 @@ import { MissingParameter, PlanMistake, walk } from "./template.ts";
 /** A "no" that a repeat would not change; the message is for the person ordering. */
 export class Refused extends Error {}
 
+/** A "no" of the moment: the same is to be tried again soon; the message says what is waited for. */
+export class NotNow extends Error {}
+
+// Controllers see to such things within moments.
+const soonMs = 1000;
+
 /** A failed outcome where the error is a known "no", `pending` where the server is busy; undefined: nothing is known. */
 export function outcomeOf(error: unknown, clean: boolean): Outcome | undefined {
   if (error instanceof Busy)
@@ -15,6 +21,7 @@ export function outcomeOf(error: unknown, clean: boolean): Outcome | undefined {
       afterMs: error.afterMs,
       note: "The provider's cluster is busy; Lotse asks again in a moment.",
     };
+  if (error instanceof NotNow) return { state: "pending", afterMs: soonMs, note: error.message };
   if (error instanceof MissingParameter)
     return { state: "failed", reason: `The parameter "${error.message}" is missing. Order again with it.`, clean };
   if (error instanceof PlanMistake)
@@ -65,6 +72,8 @@ export function judge(error: unknown, ref: Ref, parameters: JsonObject): unknown
         `The quota ${which} is used up: ${requested} more was asked for, ${used} of ${limited} is in use. Order less, or have the provider raise the quota.`,
       );
     }
+    // A quota that was made a moment ago counts nothing before its controller has looked (Kubernetes: resource quotas).
+    if (text.includes("status unknown for quota")) return new NotNow(`${name}: The quota is being counted.`);
     // RBAC: the account lacks a right, which is no word on this order.
     if (/ cannot \w+ resource | attempting to grant RBAC permissions not currently held/.test(text))
       return new Error(`The provider's account lacks a right. ${text}`);

@@ -33,7 +33,7 @@ build() {
   local made=$bin/control-plane-$version
   if [ ! -x "$made" ]; then
     local v=k8s.io/component-base/version minor=${version#v1.}
-    (cd "$source" && CGO_ENABLED=0 GOFLAGS=-mod=mod nice -n 15 go build -p 2 -trimpath -gcflags='all=-N -l' \
+    (cd "$source" && CGO_ENABLED=0 GOFLAGS=-mod=readonly nice -n 15 go build -p 2 -trimpath -gcflags='all=-N -l' \
       -ldflags "-s -w -X $v.gitVersion=$version -X $v.gitMajor=1 -X $v.gitMinor=${minor%%.*}" -o "$made.part" .)
     mv "$made.part" "$made"
   fi
