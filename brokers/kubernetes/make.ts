@@ -45,8 +45,7 @@ export async function rehearse(
     await objects.apply(object, objectName(owner.id), signal, true).catch((error: unknown) => {
       const judged = judge(error, refOf(object), parameters);
       // Its namespace may be one that is yet to be made.
-      if (judged instanceof Refused) throw judged;
-      if (!isAbsent(error)) throw error;
+      if (judged instanceof Refused || !isAbsent(error)) throw judged;
     });
   }
 }

@@ -18,6 +18,7 @@ import {
   tokenFor,
   until,
 } from "../support/kubernetes.ts";
+import { buildCluster, buildDatabase, makeRole, operatorKinds, readyUnder } from "../support/operators.ts";
 import { onPeer } from "../support/peers.ts";
 import { closedPort, silentWire } from "../support/wire.ts";
 import {
@@ -30,26 +31,20 @@ import {
   type Thing,
 } from "./promise.ts";
 
-const anything = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
-const crds = {
-  thing: {
-    group: "lotse.example",
-    version: "v1",
-    kind: "Thing",
-    plural: "things",
-    spec: {
-      type: "object",
-      properties: {
-        size: { type: "integer", maximum: 100 },
-        text: { type: "string" },
-        flag: { type: "boolean" },
-      },
+const thingKind = {
+  group: "lotse.example",
+  version: "v1",
+  kind: "Thing",
+  plural: "things",
+  spec: {
+    type: "object",
+    properties: {
+      size: { type: "integer", maximum: 100 },
+      text: { type: "string" },
+      flag: { type: "boolean" },
     },
   },
-  capi: { group: "cluster.x-k8s.io", version: "v1beta1", kind: "Cluster", plural: "clusters", spec: anything },
-  database: { group: "postgresql.cnpg.io", version: "v1", kind: "Cluster", plural: "clusters", spec: anything },
-  role: { group: "postgresql.cnpg.io", version: "v1", kind: "DatabaseRole", plural: "databaseroles", spec: anything },
-} satisfies Record<string, Crd>;
+} satisfies Crd;
 
 /** The plan as the catalog has it. */
 function planInCatalog(file: string, name: string): Json {
@@ -116,8 +111,7 @@ const templated = {
 };
 
 const limited = {
-  manifests: [{ ...thingNamed("{{ name }}"), metadata: { namespace: "limited", name: "{{ name }}" } }],
-  defaults: { size: 1 },
+  manifests: [{ apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "limited", name: "{{ name }}" } }],
 };
 
 const pathOf: Readonly<Record<string, string>> = {
@@ -366,7 +360,7 @@ await onPeer(t, "kubernetes", async (facts) => {
   });
 
   story("a whole cluster is ordered from Cluster API, used, grown, and given back", async (t) => {
-    const controller = standIn(cluster, crds.capi, (object) => buildCluster(cluster, object));
+    const controller = standIn(cluster, operatorKinds.capi, (object) => buildCluster(cluster, object));
     t.teardown(() => controller.stop());
     const ours = await shop(t, planInCatalog("kubernetes", "it-nord-3n"));
     const path = `/apis/cluster.x-k8s.io/v1beta1/namespaces/kaas/clusters/${ours.name}`;
@@ -392,8 +386,8 @@ await onPeer(t, "kubernetes", async (facts) => {
 
   story("a database of an operator is ordered, bound twice, changed, and given back", async (t) => {
     const operators = [
-      standIn(cluster, crds.database, (object) => buildDatabase(cluster, object)),
-      standIn(cluster, crds.role, (object) => makeRole(cluster, object)),
+      standIn(cluster, operatorKinds.database, (object) => buildDatabase(cluster, object)),
+      standIn(cluster, operatorKinds.role, (object) => makeRole(cluster, object)),
     ];
     t.teardown(() => Promise.all(operators.map((operator) => operator.stop())));
     const ours = await shop(t, planInCatalog("postgresql", "landesit-sued-s"));
@@ -418,6 +412,28 @@ await onPeer(t, "kubernetes", async (facts) => {
     t.equal(made.spec.storage.size, "50Gi");
     await ours.back();
     t.equal((await cluster.ask("GET", `/api/v1/namespaces/${ours.name}`)).status, 404);
+    t.same(await inventory(ours.thing.id), []);
+    ours.stage.nothingLeaked();
+  });
+
+  story("a message broker of an operator is ordered, bound and given back", async (t) => {
+    const { queue, user, permission } = operatorKinds;
+    const operators = [
+      standIn(cluster, queue, (object) => readyUnder(queue, "AllReplicasReady")(cluster, object)),
+      standIn(cluster, user, (object) => readyUnder(user, "Ready")(cluster, object)),
+      standIn(cluster, permission, (object) => readyUnder(permission, "Ready")(cluster, object)),
+    ];
+    t.teardown(() => Promise.all(operators.map((operator) => operator.stop())));
+    const ours = await shop(t, planInCatalog("message-queue", "landesit-sued-s"));
+    await ours.give();
+    const { access, binding } = await ours.bind();
+    const host = `queue.${ours.name}.svc`;
+    t.equal(credentialsOf(access).uri, `amqp://u-lotse-${binding.id}:p%2F%C3%A4%20s@${host}:5672/%2F`);
+    t.equal(access.credentials?.port, 5672, "a number stays a number");
+    await ours.stage.run(ours.adapter, "unbind", binding);
+    const users = `/apis/rabbitmq.com/v1beta1/namespaces/${ours.name}/users`;
+    t.same((await cluster.get(users)).items, [], "its user is gone");
+    await ours.back();
     t.same(await inventory(ours.thing.id), []);
     ours.stage.nothingLeaked();
   });
@@ -502,7 +518,7 @@ await onPeer(t, "kubernetes", async (facts) => {
     const outcome = await refusal(second);
     t.match(outcome, {
       state: "failed",
-      reason: /The quota one is used up: .*more was asked for, .*=1 of .*=1 is in use/,
+      reason: /The quota one is used up: .*more was asked for, .*=2 of .*=2 is in use/,
     });
   });
 
@@ -676,14 +692,15 @@ async function prepare(cluster: Cluster): Promise<void> {
       apiVersion: "v1",
       kind: "ResourceQuota",
       metadata: { namespace: "limited", name: "one" },
-      spec: { hard: { "count/things.lotse.example": "1" } },
+      // One is the authority's that every namespace has.
+      spec: { hard: { "count/configmaps": "2" } },
     },
   ];
   for (const object of [...manifestsInReadme(), ...more]) {
     const { name, namespace = "" } = object.metadata as { readonly name: string; readonly namespace?: string };
     await cluster.apply(`${pathOf[String(object.kind)]?.replace("NS", namespace)}/${name}`, object);
   }
-  await installCrds(cluster, Object.values(crds));
+  await installCrds(cluster, [thingKind, ...Object.values(operatorKinds)]);
   const sa = "/api/v1/namespaces/promises/serviceaccounts/default";
   await until(async () => (await cluster.ask("GET", sa)).status === 200);
 }
@@ -693,68 +710,4 @@ async function otherCa({ ca }: Cluster): Promise<string> {
   const { createAuthority } = await import("../support/certificates.ts");
   const other = createAuthority("other").ca;
   return other === ca ? ca : other;
-}
-
-// ---- stand-ins ----------------------------------------------------------------------------------------------------
-
-async function secretFor(cluster: Cluster, namespace: string, name: string, stringData: JsonObject): Promise<void> {
-  const path = `/api/v1/namespaces/${namespace}/secrets/${name}`;
-  await cluster.apply(path, { apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, stringData });
-}
-
-/** Cluster API: writes the endpoint, a kubeconfig Secret and conditions; a finalizer lets it clean up. */
-async function buildCluster(cluster: Cluster, object: Told["body"]): Promise<void> {
-  const { name, namespace, generation, deletionTimestamp } = object.metadata;
-  const path = `/apis/cluster.x-k8s.io/v1beta1/namespaces/${namespace}/clusters/${name}`;
-  const like = { apiVersion: "cluster.x-k8s.io/v1beta1", kind: "Cluster" };
-  const finalizers = ["cluster.cluster.x-k8s.io"];
-  if (deletionTimestamp !== undefined) {
-    await cluster.ask("DELETE", `/api/v1/namespaces/${namespace}/secrets/${name}-kubeconfig`);
-    await cluster.apply(path, { ...like, metadata: { finalizers: [] } }, "capi");
-    return;
-  }
-  const controlPlaneEndpoint = { host: `${name}.example`, port: 6443 };
-  const seen = await cluster.apply(path, { ...like, metadata: { finalizers }, spec: { controlPlaneEndpoint } }, "capi");
-  const server = `https://${name}.example:6443`;
-  const kubeconfig = { apiVersion: "v1", kind: "Config", clusters: [{ name, cluster: { server } }] };
-  await secretFor(cluster, namespace, `${name}-kubeconfig`, { value: JSON.stringify(kubeconfig) });
-  if (generation !== seen.metadata.generation) return;
-  const workers = seen.spec.topology.workers.machineDeployments[0].replicas;
-  const conditions = [{ type: "Ready", status: "True" }];
-  await cluster.apply(
-    `${path}/status`,
-    { ...like, status: { phase: "Provisioned", observedGeneration: generation, workers, conditions } },
-    "capi",
-  );
-}
-
-/** CloudNativePG: the cluster becomes ready, its authority's Secret is there. */
-async function buildDatabase(cluster: Cluster, object: Told["body"]): Promise<void> {
-  const { name, namespace, deletionTimestamp } = object.metadata;
-  if (deletionTimestamp !== undefined) return;
-  await secretFor(cluster, namespace, `${name}-ca`, { "ca.crt": "CA" });
-  await cluster.apply(
-    `/apis/postgresql.cnpg.io/v1/namespaces/${namespace}/clusters/${name}/status`,
-    {
-      apiVersion: "postgresql.cnpg.io/v1",
-      kind: "Cluster",
-      status: { phase: "Cluster in healthy state", conditions: [{ type: "Ready", status: "True" }] },
-    },
-    "cnpg",
-  );
-}
-
-/** CloudNativePG: a role is applied once its password's Secret is there. */
-async function makeRole(cluster: Cluster, object: Told["body"]): Promise<void> {
-  const { name, namespace, generation } = object.metadata;
-  await cluster.get(`/api/v1/namespaces/${namespace}/secrets/${object.spec.passwordSecret.name}`);
-  await cluster.apply(
-    `/apis/postgresql.cnpg.io/v1/namespaces/${namespace}/databaseroles/${name}/status`,
-    {
-      apiVersion: "postgresql.cnpg.io/v1",
-      kind: "DatabaseRole",
-      status: { applied: true, observedGeneration: generation },
-    },
-    "cnpg",
-  );
 }
