@@ -88,7 +88,7 @@ const cases: readonly (readonly [string, (files: Files) => void, RegExp])[] = [
   ],
   [
     "a class that only one organisation produces",
-    ({ external }) => Object.assign(external, { publisher: "it-nord" }),
+    ({ offering }) => offering.plans.forEach((plan) => void Object.assign(plan, { publisher: "it-nord" })),
     /equivalenceClass: is produced by one organisation only/,
   ],
   [

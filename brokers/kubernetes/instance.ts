@@ -51,6 +51,13 @@ export async function update(objects: Objects, order: UpdateOrder, tools: Tools)
       const plan = readPlan(order.plan.backend);
       const wanted = wantedBy(order, plan);
       const record = await findRecord(objects, order.instance.id, signal);
+      if (record === undefined)
+        return {
+          state: "failed",
+          reason: "The instance does not exist at the provider any more.",
+          clean: !changed,
+          usable: false,
+        };
       // A change that the cluster refuses in part would leave the instance between two plans.
       if (!changed) await rehearse(objects, wanted, signal);
       const begun = () => {

@@ -56,7 +56,7 @@ export function objectsOf(api: Api): Objects {
     { apiVersion, kind }: Pick<Ref, "apiVersion" | "kind">,
     signal: AbortSignal,
   ): Promise<Resource> {
-    const key = `${apiVersion} ${kind}`;
+    const key = keyOf({ apiVersion, kind });
     const before = known.get(key);
     if (before !== undefined) return before;
     const found = (await ask(apiVersion)) ?? (await otherVersion());
@@ -95,10 +95,13 @@ export function objectsOf(api: Api): Objects {
     async find(ref, signal) {
       try {
         const path = pathOf(await resourceOf(ref, signal), ref);
-        return await absentOr(() => api.ask({ method: "GET", path }, signal));
+        return await api.ask({ method: "GET", path }, signal);
       } catch (error) {
         if (error instanceof UnknownKind) return undefined;
-        throw error;
+        if (!(error instanceof Told) || error.code !== 404) throw error;
+        if (!isUnserved(error) || !known.delete(keyOf(ref))) return undefined;
+        // It is not the object that is not there but its path: what was known of the kind is outdated.
+        return this.find(ref, signal);
       }
     },
     async expect(ref, signal) {
@@ -151,6 +154,11 @@ export function objectsOf(api: Api): Objects {
     },
   };
 }
+
+const keyOf = ({ apiVersion, kind }: Pick<Ref, "apiVersion" | "kind">): string => `${apiVersion} ${kind}`;
+
+/** An object that is not there is named in the answer; a path that nothing serves is not. */
+const isUnserved = (error: Told): boolean => walk(error.status(), ["details", "name"]) === undefined;
 
 const rootOf = (apiVersion: string): string =>
   apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;

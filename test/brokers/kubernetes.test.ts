@@ -537,6 +537,21 @@ await onPeer(t, "kubernetes", async (facts) => {
     t.same(await inventory(ours.thing.id), []);
   });
 
+  story("a kind that is served under a new version only is still found and removed", async (t) => {
+    const relic = { group: "relics.example", version: "v1", kind: "Relic", plural: "relics" };
+    const definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/relics.relics.example";
+    await installCrds(cluster, [relic]);
+    t.teardown(() => cluster.ask("DELETE", definition));
+    const name = { namespace: "promises", name: "{{ name }}" };
+    const ours = await shop(t, { manifests: [{ apiVersion: "relics.example/v1", kind: "Relic", metadata: name }] });
+    await ours.give();
+    await installCrds(cluster, [{ ...relic, version: "v2", retired: "v1" }]);
+    await until(async () => (await cluster.ask("GET", "/apis/relics.example/v1/relics")).status === 404);
+    await ours.back();
+    t.same((await cluster.get("/apis/relics.example/v2/relics")).items, []);
+    t.same(await inventory(ours.thing.id), []);
+  });
+
   story("what holds up a removal is told, and its finalizers are left to whoever set them", async (t) => {
     const ours = await shop(t, {
       manifests: [{ apiVersion: "v1", kind: "Namespace", metadata: { name: "{{ name }}" } }],
@@ -672,7 +687,12 @@ async function prepare(cluster: Cluster): Promise<void> {
       apiVersion: `${rbac}/v1`,
       kind: "ClusterRole",
       metadata: { name: "lotse-tests" },
-      rules: [rule("lotse.example", "things"), rule("", "configmaps"), rule(rbac, "roles", ["bind"])],
+      rules: [
+        rule("lotse.example", "things"),
+        rule("relics.example", "relics"),
+        rule("", "configmaps"),
+        rule(rbac, "roles", ["bind"]),
+      ],
     },
     {
       apiVersion: `${rbac}/v1`,

@@ -82,6 +82,8 @@ export function manifestsInReadme(): readonly JsonObject[] {
 export interface Crd {
   readonly group: string;
   readonly version: string;
+  /** Served before, and no longer. */
+  readonly retired?: string;
   readonly kind: string;
   readonly plural: string;
   /** Of the object's spec; absent: anything. */
@@ -91,7 +93,7 @@ export interface Crd {
 /** Brings kinds to the cluster, and waits until it serves them. */
 export async function installCrds(cluster: Cluster, crds: readonly Crd[]): Promise<void> {
   const anything = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
-  for (const { group, version, kind, plural, spec = anything } of crds) {
+  for (const { group, version, retired, kind, plural, spec = anything } of crds) {
     const name = `${plural}.${group}`;
     const schema = { type: "object", properties: { spec, status: anything } };
     await cluster.apply(`/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`, {
@@ -102,15 +104,13 @@ export async function installCrds(cluster: Cluster, crds: readonly Crd[]): Promi
         group,
         scope: "Namespaced",
         names: { kind, plural, singular: kind.toLowerCase(), listKind: `${kind}List` },
-        versions: [
-          {
-            name: version,
-            served: true,
-            storage: true,
-            schema: { openAPIV3Schema: schema },
-            subresources: { status: {} },
-          },
-        ],
+        versions: [version, ...(retired === undefined ? [] : [retired])].map((name) => ({
+          name,
+          served: name === version,
+          storage: name === version,
+          schema: { openAPIV3Schema: schema },
+          subresources: { status: {} },
+        })),
       },
     });
   }
