@@ -14,6 +14,7 @@ const region = "eu-central-1";
 // These first calls make the administrator; every later one has to be signed and allowed.
 const freeCalls = 3;
 const startLimitMs = 60_000;
+const aptGet = join(import.meta.dirname, "apt-get.sh");
 
 const peer: Peer = {
   about: `AWS API by moto ${motoVersion} with IAM checks on, its RDS with real PostgreSQL servers behind it`,
@@ -73,8 +74,8 @@ async function install(place: Place): Promise<string> {
   const base = "/usr/bin/python3";
   await place.run(base, ["-m", "venv", directory]).catch(async () => {
     rmSync(directory, { recursive: true, force: true });
-    await place.run("apt-get", ["update"]);
-    await place.run("apt-get", ["install", "-y", "--no-install-recommends", "python3-venv"]);
+    await place.run("bash", [aptGet, "update"]);
+    await place.run("bash", [aptGet, "-y", "install", "--no-install-recommends", "python3-venv"]);
     await place.run(base, ["-m", "venv", directory]);
   });
   await place.run(python, ["-m", "pip", "install", "--quiet", `moto[server]==${motoVersion}`]);

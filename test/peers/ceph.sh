@@ -37,9 +37,9 @@ stop() {
 
 install_missing() {
   command -v radosgw >/dev/null && command -v ceph-mon >/dev/null && return 0
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get -qq update
-  apt-get -qq -y install --no-install-recommends ceph-mon ceph-osd ceph-common radosgw
+  local apt_get=${BASH_SOURCE[0]%/*}/apt-get.sh
+  bash "$apt_get" update
+  bash "$apt_get" -y install --no-install-recommends ceph-mon ceph-osd ceph-common radosgw
 }
 
 configure() {

@@ -17,11 +17,12 @@ version=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' "$source/go.mod")
 # From Debian's package without installing it: its service would start.
 fetch_etcd() {
   [ -x "$bin/etcd" ] && return
-  local work
+  local work apt_get
+  apt_get=$(realpath "${BASH_SOURCE[0]%/*}")/apt-get.sh
   work=$(mktemp -d)
   (
     cd "$work"
-    apt-get -qq download etcd-server 2>/dev/null || { apt-get -qq update && apt-get -qq download etcd-server; }
+    bash "$apt_get" download etcd-server 2>/dev/null || { bash "$apt_get" update && bash "$apt_get" download etcd-server; }
     dpkg-deb -x etcd-server_*.deb .
   )
   mv "$work/usr/bin/etcd" "$bin/etcd"

@@ -53,13 +53,13 @@ install_packages() {
   done
   [ -z "$missing" ] && return 0
   log "apt-get install$missing"
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get -qq -o DPkg::Lock::Timeout=900 update >/dev/null
+  local apt_get=${BASH_SOURCE[0]%/*}/apt-get.sh
+  bash "$apt_get" update >/dev/null
   # PostgreSQL's package would make and start a cluster of its own.
   mkdir -p /etc/postgresql-common
   [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
   # shellcheck disable=SC2086
-  apt-get -qq -y -o DPkg::Lock::Timeout=900 -o Dpkg::Use-Pty=0 install --no-install-recommends $missing >"$DIR/log/apt.log" 2>&1 ||
+  bash "$apt_get" -y install --no-install-recommends $missing >"$DIR/log/apt.log" 2>&1 ||
     die "apt-get failed" "$DIR/log/apt.log"
 }
 
