@@ -58,11 +58,11 @@ await onPeer(t, "aws", async (facts) => {
     });
   }
 
-  function subjectFor(t: Test): Subject {
+  function subjectFor(t: Test, moment: "before" | "after" = "after"): Subject {
     return {
       open,
       async losing(nth) {
-        const wire = await losingWire(t, port, nth, (data) => data.toString("latin1", 0, 6) === "POST /");
+        const wire = await losingWire(t, port, nth, (data) => data.toString("latin1", 0, 6) === "POST /", moment);
         // One attempt only: otherwise AWS's client asks again before Lotse learns of the loss.
         const adapter = await open(user, { endpoint: `http://127.0.0.1:${wire.port}`, attempts: 1 });
         return { adapter, lost: wire.lost };
@@ -92,7 +92,12 @@ await onPeer(t, "aws", async (facts) => {
     };
   }
 
-  await t.test("every promise is kept", (t) => keepsEveryPromise(t, subjectFor(t)));
+  await t.test("every promise is kept, and each answer lost on its way back", (t) =>
+    keepsEveryPromise(t, subjectFor(t, "after")),
+  );
+  await t.test("every promise is kept, and each request lost on its way there", (t) =>
+    keepsEveryPromise(t, subjectFor(t, "before")),
+  );
 
   await t.test(
     "a database is ordered, used, enlarged, its access renewed, and given back with a last snapshot",

@@ -46,13 +46,12 @@ await onPeer(t, "ceph", async (facts) => {
       .sort();
   }
 
-  function subjectFor(t: Test): Subject {
+  function subjectFor(t: Test, moment: "before" | "after" = "after"): Subject {
     return {
       open,
       async losing(nth) {
-        const wire = await losingWire(t, port, nth, (data) =>
-          /^(GET|PUT|POST|DELETE|HEAD) \//.test(data.toString("latin1", 0, 10)),
-        );
+        const isQuestion = (data: Buffer) => /^(GET|PUT|POST|DELETE|HEAD) \//.test(data.toString("latin1", 0, 10));
+        const wire = await losingWire(t, port, nth, isQuestion, moment);
         // One attempt only: otherwise the client asks again before Lotse learns of the loss.
         const adapter = await open({ endpoint: `http://127.0.0.1:${wire.port}`, attempts: 1 });
         return { adapter, lost: wire.lost };
@@ -79,7 +78,12 @@ await onPeer(t, "ceph", async (facts) => {
     };
   }
 
-  await t.test("every promise is kept", (t) => keepsEveryPromise(t, subjectFor(t)));
+  await t.test("every promise is kept, and each answer lost on its way back", (t) =>
+    keepsEveryPromise(t, subjectFor(t, "after")),
+  );
+  await t.test("every promise is kept, and each request lost on its way there", (t) =>
+    keepsEveryPromise(t, subjectFor(t, "before")),
+  );
 
   await t.test(
     "a bucket is ordered, used, changed, its key renewed, and given back with all that is in it",

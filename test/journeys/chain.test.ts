@@ -202,6 +202,6 @@ async function compare(
 
 t.test(
   `${lives} lives through two brokers that are killed, over a bad line, end as they should`,
-  { timeout: 560_000 },
+  { timeout: 840_000 },
   leadLives,
 );

@@ -26,7 +26,7 @@ t.comment(`CLOUDS_SEED=${seed}`);
 const lossShare = 0.06;
 const killsInPhase = 2;
 
-await onPeers(t, ["openstack", "openstack-2", "aws"], async (facts) => {
+await onPeers(t, ["openstack", "openstack-2", "aws", "ceph"], async (facts) => {
   const name = "lives at several clouds go on through kills and lost answers";
   await t.test(name, { timeout: 540_000 }, (t) => tell(t, facts));
 });
@@ -43,6 +43,7 @@ async function tell(t: Test, facts: Parameters<typeof openClouds>[1]): Promise<v
   const { wares, provider, catalog, space } = await openClouds(t, facts, {
     openstack: async (authUrl) => (await startCloudLine(t, authUrl, judge)).authUrl,
     aws: (endpoint) => startLosingLine(t, endpoint, judge),
+    ceph: (endpoint) => startLosingLine(t, endpoint, judge),
   });
 
   const directory = join(temporaryDirectory(t), "data");

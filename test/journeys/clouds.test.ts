@@ -7,7 +7,7 @@ import { order } from "../support/buyer.ts";
 import { openClouds } from "../support/clouds.ts";
 import { onPeers } from "../support/peers.ts";
 
-await onPeers(t, ["openstack", "openstack-2", "aws"], async (facts) => {
+await onPeers(t, ["openstack", "openstack-2", "aws", "ceph"], async (facts) => {
   const { wares, provider, catalog, space } = await openClouds(t, facts);
   const directory = join(temporaryDirectory(t), "data");
   const broker = await startBrokerProcess(t, { directory, catalog, provider });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { type Test, test } from "tap";
 import { parse, stringify } from "yaml";
+import { adapterKinds } from "../../brokers/index.ts";
 import { buildCatalog } from "../../src/catalog/build-catalog.ts";
 import { checkCatalog } from "../../src/catalog/check.ts";
 import { projectCatalog } from "../../src/catalog/project.ts";
@@ -149,7 +150,7 @@ function problemsAfter(t: Test, change: (offering: Loose) => unknown, second?: (
   };
   write("postgresql.yaml", change);
   if (second !== undefined) write("second.yaml", second);
-  return checkCatalog(directory, new Map(), new Map()).map(({ path, message }) => `${path}: ${message}`);
+  return checkCatalog(directory, adapterKinds, new Map()).map(({ path, message }) => `${path}: ${message}`);
 }
 
 const first = (offering: Loose): Record<string, unknown> => offering.plans[0] ?? {};

@@ -3,14 +3,17 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { DescribeDBInstancesCommand, RDSClient } from "@aws-sdk/client-rds";
+import { GetBucketTaggingCommand, GetBucketVersioningCommand } from "@aws-sdk/client-s3";
 import pg from "pg";
 import type { Test } from "tap";
-import type { Access, JsonObject } from "../../src/core/adapter.ts";
+import s3Kind from "../../brokers/s3/index.ts";
+import { type Access, type JsonObject, Secret } from "../../src/core/adapter.ts";
 import type { Facts } from "../peers/peer.ts";
 import { awsUser, policyIn } from "./aws.ts";
 import type { Accounts } from "./broker-process.ts";
-import { logIn } from "./openstack.ts";
+import { type CloudProject, openProject } from "./openstack.ts";
 import { bucketOf, type ObjectProject, openObjectProject } from "./openstack-objects.ts";
+import { type Account, bucketNames, s3Client } from "./s3.ts";
 import { type Ids, type Shelf, writeCatalog } from "./shop-window.ts";
 
 /** One thing from one provider. */
@@ -43,17 +46,19 @@ export interface Clouds {
 export interface Lines {
   openstack?(authUrl: string): Promise<string>;
   aws?(endpoint: string): Promise<string>;
+  ceph?(endpoint: string): Promise<string>;
 }
 
 const straight = async (address: string) => address;
 
 export async function openClouds(
   t: Test,
-  facts: Readonly<Record<"openstack" | "openstack-2" | "aws", Facts>>,
-  { openstack = straight, aws = straight }: Lines = {},
+  facts: Readonly<Record<"openstack" | "openstack-2" | "aws" | "ceph", Facts>>,
+  { openstack = straight, aws = straight, ceph = straight }: Lines = {},
 ): Promise<Clouds> {
   const { openstack: first, "openstack-2": second } = facts;
-  const containers = [await openObjectProject(t, first), await openObjectProject(t, first)] as const;
+  const [project1, project2] = [await openProject(t, first), await openProject(t, second)];
+  const containers = await openObjectProject(t, first);
   const space = `space-${randomUUID()}`;
   const user = await awsUser(t, facts.aws, policyIn("brokers/aws/README.md"));
   const machines = (one: Facts, size: string) => ({ kind: "machine", flavor: String(one[size]) });
@@ -79,12 +84,20 @@ export async function openClouds(
     {
       name: "objects",
       create: { properties: { versioning: { type: "boolean" } }, additionalProperties: false },
-      goods: ["objects-public", "objects-external"].map((account, index) => ({
-        account,
-        external: index > 0,
-        small: { kind: "object-storage", maxBytes: 1_000_000 },
-        large: { kind: "object-storage", maxBytes: 2_000_000 },
-      })),
+      goods: [
+        {
+          account: "objects-public",
+          external: false,
+          small: { kind: "object-storage", maxBytes: 1_000_000 },
+          large: { kind: "object-storage", maxBytes: 2_000_000 },
+        },
+        {
+          account: "objects-external",
+          external: true,
+          small: { encryption: "provider", publicAccess: "ignored" },
+          large: { encryption: "provider", publicAccess: "ignored", versioning: "always" },
+        },
+      ],
     },
     {
       name: "database",
@@ -107,10 +120,10 @@ export async function openClouds(
     await openstack(String(first.authUrl)),
   ];
   const accounts = {
-    "machines-public": machineAccount(first, cloud1, "FIRST"),
-    "machines-external": machineAccount(second, cloud2, "SECOND"),
-    "objects-public": objectAccount(first, containers[0], cloud3, "THIRD"),
-    "objects-external": objectAccount(first, containers[1], cloud3, "FOURTH"),
+    "machines-public": machineAccount(first, project1, cloud1, "FIRST"),
+    "machines-external": machineAccount(second, project2, cloud2, "SECOND"),
+    "objects-public": objectAccount(first, containers, cloud3, "THIRD"),
+    "objects-external": bucketAccount(facts.ceph, await ceph(String(facts.ceph.endpoint)), "FOURTH"),
     "database-external": {
       adapter: "aws",
       settings: {
@@ -125,17 +138,17 @@ export async function openClouds(
     },
   };
   const secrets = {
-    FIRST: String(first.applicationCredentialSecret),
-    SECOND: String(second.applicationCredentialSecret),
-    THIRD: containers[0].password,
-    FOURTH: containers[1].password,
+    FIRST: project1.credential.secret,
+    SECOND: project2.credential.secret,
+    THIRD: containers.password,
+    FOURTH: String(facts.ceph.secretAccessKey),
     FIFTH: user.secretAccessKey,
   };
   const wares = [
-    await machineWare("a machine from the public authority's cloud", first, machine[0] as Ids),
-    await machineWare("a machine from the external cloud", second, machine[1] as Ids),
-    objectWare("object storage from the public authority's project", containers[0], objects[0] as Ids),
-    objectWare("object storage from the external provider's project", containers[1], objects[1] as Ids),
+    machineWare("a machine from the public authority's cloud", first, project1, machine[0] as Ids),
+    machineWare("a machine from the external cloud", second, project2, machine[1] as Ids),
+    objectWare("object storage from the public authority's cloud", containers, objects[0] as Ids),
+    await bucketWare(t, "object storage from an external provider's Ceph", facts.ceph, space, objects[1] as Ids),
     databaseWare(t, "a managed database from the external cloud", facts.aws, space, database[0] as Ids),
   ];
   return { wares, provider: { accounts, secrets }, catalog, space };
@@ -143,12 +156,13 @@ export async function openClouds(
 
 // ---- machines -----------------------------------------------------------------------------------------------------
 
-function machineAccount(facts: Facts, authUrl: string, secret: string): JsonObject {
+/** Each machine gets a network of its own, with a router to the outside. */
+function machineAccount(facts: Facts, { credential }: CloudProject, authUrl: string, secret: string): JsonObject {
   return {
     adapter: "openstack",
     settings: {
       authUrl,
-      applicationCredentialId: String(facts.applicationCredentialId),
+      applicationCredentialId: credential.id,
       applicationCredentialSecret: { env: secret },
       externalNetwork: String(facts.externalNetwork),
       pollSeconds: 0.7,
@@ -156,27 +170,18 @@ function machineAccount(facts: Facts, authUrl: string, secret: string): JsonObje
   };
 }
 
-/** Lotse's id of an instance, in a name or a description. */
-const instanceIn = (text: string): string | undefined => /(?<![0-9a-z])[0-9a-z]{26}(?![0-9a-z])/.exec(text)?.[0];
-
-async function machineWare(what: string, facts: Facts, ids: Ids): Promise<Ware> {
-  const { authUrl, user, userPassword, project, projectId, computeUrl, networkUrl, largerFlavor } =
-    facts as unknown as Record<string, string>;
-  const { say } = await logIn(String(authUrl), String(user), String(userPassword), { name: String(project) });
-  const neutron = (kind: string) => say("GET", `${networkUrl}/v2.0/${kind}?project_id=${projectId}`);
-  type Named = { readonly name: string; readonly description?: string };
-  const servers = async () =>
-    (await say("GET", `${computeUrl}/servers/detail`)).servers as (Named & {
-      readonly status: string;
-      readonly flavor: { readonly original_name: string };
-    })[];
-  const doors = async () => (await neutron("security-groups")).security_groups as Named[];
-  const isMarked = ({ name, description = "" }: Named) => `${name} ${description}`.includes("lotse");
-  // Others' stories go on in the same project.
-  const theirs = new Set((await servers()).map(({ name }) => instanceIn(name)));
-  const ours = (one: Named) => isMarked(one) && !theirs.has(instanceIn(`${one.name} ${one.description ?? ""}`));
-  /** The certificate's name is the door's. */
-  const doorOf = ({ credentials = {} }: Access) => String(credentials.certificate).split(" ")[2];
+function machineWare(what: string, facts: Facts, project: CloudProject, ids: Ids): Ware {
+  const { say, computeUrl, networkUrl } = project;
+  interface Server {
+    readonly name: string;
+    readonly status: string;
+    readonly flavor: { readonly original_name: string };
+  }
+  const servers = async () => (await say("GET", `${computeUrl}/servers/detail`)).servers as readonly Server[];
+  /** The certificate's name is the door's, and the door's begins with the machine's. */
+  const doorOf = ({ credentials = {} }: Access) => String(credentials.certificate).split(" ")[2] ?? "";
+  const isOpen = async (door: string) =>
+    (await say("GET", `${networkUrl}/security-groups?name=${door}`)).security_groups.length === 1;
   return {
     ...ids,
     what,
@@ -184,32 +189,16 @@ async function machineWare(what: string, facts: Facts, ids: Ids): Promise<Ware> 
     async use(access) {
       assert.match(String(access.credentials?.host), /^[0-9.]+$/, "it has an address");
       const door = doorOf(access);
-      assert.ok(
-        (await doors()).some(({ name }) => name === door),
-        "its firewall lets the binding in",
-      );
-      const instance = instanceIn(String(door));
-      const server = (await servers()).find(({ name }) => instance !== undefined && name.includes(instance));
+      assert.ok(await isOpen(door), "its firewall lets the binding in");
+      const server = (await servers()).find(({ name }) => door.startsWith(`${name}-`));
       assert.equal(server?.status, "ACTIVE", "the server's record is there and says that it runs");
     },
-    opens: async (access) => (await doors()).some(({ name }) => name === doorOf(access)),
+    opens: (access) => isOpen(doorOf(access)),
     async isLarge() {
-      for (const { flavor } of (await servers()).filter(ours)) assert.equal(flavor.original_name, largerFlavor);
+      for (const { flavor } of await servers()) assert.equal(flavor.original_name, facts.largerFlavor);
     },
-    things: async () => (await servers()).filter(ours).map(({ name }) => name),
-    async inventory() {
-      const [groups, networks, routers, addresses] = await Promise.all([
-        doors(),
-        neutron("networks"),
-        neutron("routers"),
-        neutron("floatingips"),
-      ]);
-      const keys = (await say("GET", `${computeUrl}/os-keypairs`)).keypairs.map(
-        ({ keypair }: { readonly keypair: Named }) => keypair,
-      );
-      const all = [await servers(), groups, networks.networks, routers.routers, addresses.floatingips, keys].flat();
-      return (all as Named[]).filter(ours).map(({ name, description }) => `${name ?? ""} ${description ?? ""}`);
-    },
+    things: async () => (await servers()).map(({ name }) => name),
+    inventory: () => project.machines(),
   };
 }
 
@@ -226,25 +215,86 @@ function objectAccount(facts: Facts, project: ObjectProject, authUrl: string, se
   };
 }
 
+/** What whoever buys object storage does with it, at whichever provider. */
+async function keepObject(access: Access): Promise<void> {
+  const bucket = bucketOf(access);
+  const put = await bucket("PUT", "/hello", { body: "hello" });
+  assert.equal(put.status, 200, `an object is put: ${put.text}`);
+  assert.equal((await bucket("GET", "/hello")).text, "hello", "and got");
+}
+
+const listsObjects = async (access: Access) => (await bucketOf(access)("GET")).status === 200;
+
 function objectWare(what: string, project: ObjectProject, ids: Ids): Ware {
   const containers = async () => (await project.inventory()).filter((line) => line.startsWith("container"));
   return {
     ...ids,
     what,
     parameters: {},
-    async use(access) {
-      const bucket = bucketOf(access);
-      const put = await bucket("PUT", "/hello", { body: "hello" });
-      assert.equal(put.status, 200, `an object is put: ${put.text}`);
-      assert.equal((await bucket("GET", "/hello")).text, "hello", "and got");
-    },
-    opens: async (access) => (await bucketOf(access)("GET")).status === 200,
+    use: keepObject,
+    opens: listsObjects,
     async isLarge() {
       for (const line of await containers()) assert.match(line, / 2000000 /);
     },
     // A container of older versions stands beside one.
     things: async () => [...new Set((await containers()).map((line) => /[0-9a-z]{26}/.exec(line)?.[0] ?? line))],
     inventory: () => project.inventory(),
+  };
+}
+
+function bucketAccount(facts: Facts, endpoint: string, secret: string): JsonObject {
+  const { region, accessKeyId } = facts as unknown as Account;
+  const secretAccessKey = { env: secret };
+  return {
+    adapter: "s3",
+    settings: { endpoint, region, accessKeyId, secretAccessKey, keys: "ceph", pollSeconds: 0.3, attempts: 1 },
+  };
+}
+
+async function bucketWare(t: Test, what: string, facts: Facts, space: string, ids: Ids): Promise<Ware> {
+  const account = facts as unknown as Account;
+  const { endpoint, region, accessKeyId, secretAccessKey } = account;
+  const ceph = s3Client(account);
+  const eye = await s3Kind.open({
+    values: { endpoint, region, accessKeyId, keys: "ceph" },
+    secrets: { secretAccessKey: new Secret(secretAccessKey) },
+  });
+  t.teardown(async () => {
+    ceph.destroy();
+    await eye.close?.();
+  });
+  const ever = new Set<string>();
+  const isOurs = async (Bucket: string) => {
+    // Others' stories make and remove buckets meanwhile.
+    const { TagSet = [] } = await ceph.send(new GetBucketTaggingCommand({ Bucket })).catch(() => ({ TagSet: [] }));
+    return TagSet.some(({ Key, Value }) => Key === "lotse-space" && Value === space);
+  };
+  async function buckets(): Promise<string[]> {
+    const all = await bucketNames(ceph);
+    const ours = await Promise.all(all.map(isOurs));
+    const names = all.filter((_, index) => ours[index]);
+    for (const name of names) ever.add(name.slice("lotse-".length));
+    return names;
+  }
+  /** Customers speak straight to the store, however the broker reaches it. */
+  const straightTo = ({ credentials }: Access): Access => ({ credentials: { ...credentials, endpoint } });
+  return {
+    ...ids,
+    what,
+    parameters: {},
+    use: (access) => keepObject(straightTo(access)),
+    opens: (access) => listsObjects(straightTo(access)),
+    async isLarge() {
+      for (const Bucket of await buckets())
+        assert.equal((await ceph.send(new GetBucketVersioningCommand({ Bucket }))).Status, "Enabled");
+    },
+    things: buckets,
+    async inventory() {
+      const names = await buckets();
+      const found = (await eye.inventory?.(new AbortController().signal)) ?? [];
+      const users = found.filter(({ thing, instance = "" }) => thing === "binding" && ever.has(instance));
+      return [...names, ...users.map(({ name }) => name)].sort();
+    },
   };
 }
 

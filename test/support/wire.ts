@@ -9,12 +9,16 @@ export interface Wire {
   readonly lost: () => boolean;
 }
 
-/** Leads to `port`, and takes the line down in place of the server's answer to the `nth` question it did work for. */
+/**
+ * Leads to `port`, and takes the line down in place of the server's answer to the `nth` question it did work for; or, with
+ * `before`, in place of the question.
+ */
 export async function losingWire(
   t: Test,
   port: number,
   nth: number,
   isQuestion: (data: Buffer) => boolean,
+  moment: "before" | "after" = "after",
 ): Promise<Wire> {
   let questions = 0;
   let lost = false;
@@ -24,10 +28,16 @@ export async function losingWire(
     ignoreErrors(client, back);
     client.on("data", (data) => {
       if (isQuestion(data)) asked = ++questions;
+      if (moment === "before" && asked === nth && !lost) {
+        lost = true;
+        client.destroy();
+        back.end();
+        return;
+      }
       back.write(data);
     });
     back.on("data", (data) => {
-      if (asked === 0 || asked < nth || lost) {
+      if (moment === "before" || asked === 0 || asked < nth || lost) {
         client.write(data);
         return;
       }
