@@ -6,13 +6,15 @@ import type { Keys } from "./keys.ts";
 import { bucketName, userName } from "./names.ts";
 import { levelOf, policyFor } from "./policies.ts";
 import type { Provider } from "./provider.ts";
+import { readBackend } from "./settings.ts";
 
 export async function bind(provider: Provider, keys: Keys, order: BindingOrder, tools: Tools): Promise<Outcome> {
   const { account, buckets } = provider;
   const bucket = bucketName(order.instance.id);
   if (!(await buckets.exists(bucket, tools.signal))) return vanished(!order.repeated);
   try {
-    const key = await keys.give(order, policyFor(bucket, levelOf(order)), tools);
+    const { keepVersions } = readBackend(order.plan.backend);
+    const key = await keys.give(order, policyFor(bucket, levelOf(order), keepVersions), tools);
     // IAM takes some seconds until a new key and its policy are known everywhere.
     if (!(await buckets.opens(bucket, key, tools.signal)))
       return { state: "pending", afterMs: account.pollMs, note: "The new key is made, and not yet known everywhere." };

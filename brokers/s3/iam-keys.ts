@@ -69,7 +69,13 @@ export function openIamKeys(account: Account, sdk: IamSdk): Keys {
       const [key] = known;
       if (key !== undefined) return key;
       for (const orphan of ids) await removeKey(UserName, orphan, abortSignal);
-      const { AccessKey } = await client.send(new sdk.CreateAccessKeyCommand({ UserName }), { abortSignal });
+      const { AccessKey } = await client
+        .send(new sdk.CreateAccessKeyCommand({ UserName }), { abortSignal })
+        .catch((cause: unknown) => {
+          // A user has two keys at most: calls that overlap have made them, and the next one finds or removes them.
+          if (!isError(cause, "LimitExceeded", "LimitExceededException")) throw cause;
+          throw new Error(`IAM gives ${UserName} no further key.`, { cause });
+        });
       const { AccessKeyId = "", SecretAccessKey = "" } = AccessKey ?? {};
       const Tags = [{ Key: sealTag(AccessKeyId), Value: seal(SecretAccessKey, tools.secret("seal")) }];
       await client.send(new sdk.TagUserCommand({ UserName, Tags }), { abortSignal });

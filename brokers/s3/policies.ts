@@ -18,9 +18,13 @@ const writeObjects = [
   "s3:ListMultipartUploadParts",
 ];
 
-/** JSON. One bucket and what is in it; never its policy, its settings or its ACLs. */
-export function policyFor(bucket: string, level: Level): string {
+/**
+ * JSON. One bucket and what is in it; never its policy, its settings or its ACLs. With `keepVersions`, what is deleted or
+ * written over stays as an older version, whoever holds the key.
+ */
+export function policyFor(bucket: string, level: Level, keepVersions: boolean): string {
   const writes = level === "read-write";
+  const changes = writeObjects.filter((action) => !keepVersions || action !== "s3:DeleteObjectVersion");
   return JSON.stringify({
     Version: "2012-10-17",
     Statement: [
@@ -31,7 +35,7 @@ export function policyFor(bucket: string, level: Level): string {
       },
       {
         Effect: "Allow",
-        Action: writes ? [...readObjects, ...writeObjects] : readObjects,
+        Action: writes ? [...readObjects, ...changes] : readObjects,
         Resource: [`arn:aws:s3:::${bucket}/*`],
       },
     ],

@@ -52,6 +52,11 @@ export const backendSchema: JsonSchema = {
       default: "on-request",
       description: "Whether what is overwritten or deleted is kept as an older version.",
     },
+    keepVersions: {
+      type: "boolean",
+      default: false,
+      description: "Bindings cannot delete older versions; these go by the bucket's life cycle, and with the bucket.",
+    },
     oldVersionsDays: {
       type: "integer",
       minimum: 1,
@@ -90,6 +95,7 @@ export interface Account {
 
 export interface Backend {
   readonly versioning: "never" | "on-request" | "always";
+  readonly keepVersions: boolean;
   readonly oldVersionsDays?: number;
   readonly encryption: "AES256" | "aws:kms" | "provider";
   readonly kmsKey?: string;
@@ -138,6 +144,7 @@ export function readBackend(backend: Json): Backend {
   return {
     ...given,
     versioning: given.versioning ?? "on-request",
+    keepVersions: given.keepVersions ?? false,
     encryption: given.encryption ?? "AES256",
     publicAccess: given.publicAccess ?? "blocked",
   };

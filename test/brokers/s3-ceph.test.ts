@@ -1,9 +1,12 @@
 /** The s3 adapter at a real Ceph. */
 import {
   CreateMultipartUploadCommand,
+  DeleteObjectCommand,
   GetBucketLifecycleConfigurationCommand,
   GetBucketTaggingCommand,
   GetBucketVersioningCommand,
+  GetObjectCommand,
+  PutObjectCommand,
 } from "@aws-sdk/client-s3";
 import t, { type Test } from "tap";
 import kind from "../../brokers/s3/index.ts";
@@ -164,6 +167,26 @@ await onPeer(t, "ceph", async (facts) => {
     if (outcome.state !== "pending") throw new Error("It is not pending.");
     t.match(await adapter.poll?.(order, outcome.handle ?? null, tools), { state: "done" });
     t.same(await inventory(thing.id), []);
+  });
+
+  await t.test("in a bucket for backups, nobody's key deletes what was written over", async (t) => {
+    const adapter = await open();
+    const stage = openStage(subjectFor(t));
+    const thing = { ...stage.instance(), backend: { ...backend, versioning: "always", keepVersions: true } };
+    await stage.run(adapter, "provision", thing);
+    const { access } = await stage.run(adapter, "bind", stage.binding(thing));
+    if (access === undefined) throw new Error("There is no access.");
+    const { client, bucket: Bucket, put, get } = bucketOf(access);
+    const { VersionId } = await client.send(new PutObjectCommand({ Bucket, Key: "backup", Body: "monday" }));
+    await put("backup", "ransom");
+    await client.send(new DeleteObjectCommand({ Bucket, Key: "backup" }));
+    const erase = client.send(new DeleteObjectCommand({ Bucket, Key: "backup", VersionId }));
+    await t.rejects(erase, { name: "AccessDenied" });
+    await t.rejects(get("backup"), { name: "NoSuchKey" });
+    const kept = await client.send(new GetObjectCommand({ Bucket, Key: "backup", VersionId }));
+    t.equal(await kept.Body?.transformToString(), "monday");
+    await stage.run(adapter, "deprovision", thing);
+    await adapter.close?.();
   });
 
   await t.test("what this Ceph does not do is told, and not left out", async (t) => {

@@ -18,9 +18,15 @@ t.test("names lead back to what they were made of, and fit", (t) => {
 });
 
 t.test("a key opens one bucket, and who may only read changes nothing", (t) => {
-  const read = policyFor("one", "read-only");
+  const read = policyFor("one", "read-only", false);
   t.notMatch(read, /Put|Delete|Abort|\*"\]?,"Action/);
-  t.match(policyFor("one", "read-write"), /s3:PutObject/);
+  t.match(policyFor("one", "read-write", false), /s3:PutObject.*s3:DeleteObjectVersion/);
+  t.match(policyFor("one", "read-write", true), /s3:PutObject/);
+  t.notMatch(
+    policyFor("one", "read-write", true),
+    /DeleteObjectVersion/,
+    "where versions are kept, nobody's key deletes them",
+  );
   for (const { Resource } of JSON.parse(read).Statement) t.match(Resource[0], /^arn:aws:s3:::one(\/\*)?$/);
   t.end();
 });
