@@ -83,9 +83,8 @@ const app = await buildApp({
   catalog: () => catalogResponse,
   switches: config.osb,
   authenticate: authenticator.authenticate,
-  // Never asked here, and without a store to ask.
-  // Nobody asks the management API here.
-  admin: { federation: {}, orphans: {} } as AdminParts,
+  // Nobody asks the management API here, nor does any provider call.
+  admin: { federation: {}, orphans: {}, tasks: {} } as AdminParts,
   ping: async () => {},
   metrics: createMetrics(() => 0),
   log: pino({ base: null, timestamp }, output),
