@@ -1,7 +1,6 @@
 /** The two shapes the adapter reads: an AWS account's settings, and what a plan says to it. */
-import { existsSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { Json, JsonSchema, Settings } from "#adapter";
+import { readCertificates, requireTls } from "#trust";
 import { backendSchema as databaseSchema } from "../postgresql/settings.ts";
 
 const text = { type: "string", minLength: 1 } as const;
@@ -108,8 +107,6 @@ export interface Backend {
   readonly database: Json;
 }
 
-const loopback = new Set(["127.0.0.1", "[::1]", "localhost"]);
-
 /** Throws with advice where secrets would cross a network in the clear, or nobody could be trusted. */
 export function readAccount({ values, secrets, directory = "", withoutFiles = false }: Settings): Account {
   const { databaseCa, ca, pollSeconds, ...rest } = values as unknown as Partial<Account> & {
@@ -117,34 +114,20 @@ export function readAccount({ values, secrets, directory = "", withoutFiles = fa
   };
   const from = withoutFiles ? undefined : directory;
   const { endpoint } = rest;
-  if (endpoint !== undefined) {
-    const { protocol, hostname } = new URL(endpoint);
-    if (protocol !== "https:" && !loopback.has(hostname))
-      throw new Error(`endpoint must begin with https://, except on the loopback address; it names ${hostname}.`);
-  }
+  if (endpoint !== undefined) requireTls("endpoint", endpoint);
   return {
     ...rest,
     region: rest.region ?? "",
     accessKeyId: rest.accessKeyId ?? "",
     secretAccessKey: secrets.secretAccessKey?.reveal() ?? "",
-    databaseCa: readPem("databaseCa", databaseCa ?? "", from),
-    ...(ca !== undefined && { ca: readPem("ca", ca, from) }),
+    databaseCa: readCertificates("databaseCa", databaseCa ?? "", from),
+    ...(ca !== undefined && { ca: readCertificates("ca", ca, from) }),
     publiclyAccessible: rest.publiclyAccessible ?? false,
     pollMs: (pollSeconds ?? 20) * 1000,
     requestTimeoutMs: rest.requestTimeoutMs ?? 20_000,
     attempts: rest.attempts ?? 3,
     connectTimeoutMs: rest.connectTimeoutMs ?? 10_000,
   };
-}
-
-function readPem(name: string, value: string, directory: string | undefined): string {
-  const begin = "-----BEGIN CERTIFICATE-----";
-  if (value.includes(begin)) return value;
-  if (directory === undefined) throw new Error(`${name} must be a certificate in PEM text.`);
-  const path = resolve(directory, value);
-  const pem = existsSync(path) ? readFileSync(path, "utf8") : "";
-  if (pem.includes(begin)) return pem;
-  throw new Error(`${name} must be certificates in PEM text, or the path of a file that holds them; ${path} does not.`);
 }
 
 export function readBackend(backend: Json): Backend {

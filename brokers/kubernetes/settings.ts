@@ -1,7 +1,7 @@
 /** What an account says: where the API server is, who Lotse is there, and where its records are kept. */
-import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Json, JsonSchema, Settings } from "#adapter";
+import type { JsonSchema, Settings } from "#adapter";
+import { readCertificates, requireTls } from "#trust";
 
 const text = { type: "string", minLength: 1 } as const;
 const whole = (minimum: number, maximum: number, value: number) => ({
@@ -79,7 +79,10 @@ export interface Account {
 /** Throws with advice where settings contradict each other or secrets would cross a network in the clear. */
 export function readAccount({ values, secrets: hidden, directory = "", withoutFiles = false }: Settings): Account {
   const given = values as unknown as Partial<Account> & { readonly server: string; readonly [key: string]: unknown };
-  const read = (name: string) => pem(name, values[name], withoutFiles ? undefined : directory);
+  const read = (name: "clientCertificate" | "ca" | "publicCa") => {
+    const value = values[name] as string | undefined;
+    return value === undefined ? undefined : readCertificates(name, value, withoutFiles ? undefined : directory);
+  };
   const server = address("server", given.server);
   const token = hidden.token?.reveal();
   const key = hidden.clientKey?.reveal();
@@ -110,20 +113,7 @@ export function readAccount({ values, secrets: hidden, directory = "", withoutFi
   };
 }
 
-const loopback = new Set(["127.0.0.1", "[::1]", "localhost"]);
-
 function address(name: string, url: string): string {
-  const { protocol, hostname } = new URL(url);
-  if (protocol !== "https:" && !loopback.has(hostname))
-    throw new Error(`${name} must begin with https://, except on the loopback address; it names ${hostname}.`);
+  requireTls(name, url);
   return url.replace(/\/+$/, "");
-}
-
-function pem(name: string, value: Json | undefined, directory: string | undefined): string | undefined {
-  if (typeof value !== "string" || value.includes("-----BEGIN CERTIFICATE-----")) return value as string | undefined;
-  if (directory === undefined) throw new Error(`${name} must be a certificate in PEM text.`);
-  const path = resolve(directory, value);
-  const found = existsSync(path) ? readFileSync(path, "utf8") : "";
-  if (found.includes("-----BEGIN CERTIFICATE-----")) return found;
-  throw new Error(`${name} must be a certificate in PEM text, or the path of a file that holds one; ${path} does not.`);
 }

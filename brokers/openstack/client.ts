@@ -1,11 +1,12 @@
 /** One cloud as the rest of the adapter sees it: sessions in a project and a region, and questions to the services there. */
 import type { Json, JsonObject } from "#adapter";
+import { requireTls } from "#trust";
 import { Refused, Unanswered, wordsOf } from "./answers.ts";
 import { endpointOf, regionsOf, type Service } from "./endpoints.ts";
 import { type HttpAnswer, type HttpQuestion, type Method, openHttp } from "./http.ts";
 import { openKeystone, secretTexts, type Token } from "./keystone.ts";
 import { openMicroversions } from "./microversion.ts";
-import { type Account, requireTls } from "./settings.ts";
+import type { Account } from "./settings.ts";
 
 export interface Question {
   /** `identity`: Keystone itself. */
@@ -70,6 +71,7 @@ export function connectTo(account: Account): Cloud {
     const url = endpointOf(token.catalog, service, region, account.interface);
     if (url === undefined)
       throw new Error(`The cloud has no ${names[service]} (${service}) in region ${region}, or not for this project.`);
+    // Tokens are sent there.
     requireTls(`The catalog's address of ${names[service]}`, url);
     return url;
   }

@@ -1,7 +1,6 @@
 /** What a provider account of an OpenStack cloud says: where Keystone is, who Lotse is there, and where things are put. */
-import { existsSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
-import type { Json, JsonSchema, Settings } from "#adapter";
+import type { JsonSchema, Settings } from "#adapter";
+import { readCertificates, requireTls } from "#trust";
 
 const whole = (minimum: number, maximum: number, value: number) => ({
   type: "integer",
@@ -144,7 +143,8 @@ export function readAccount({ values, secrets: hidden, directory = "", withoutFi
   const login = readLogin(values, (name) => hidden[name]?.reveal());
   if (given.projectPerOrganization === true && login.kind !== "password")
     throw new Error("projectPerOrganization needs username and password: an application credential has one project.");
-  const ca = pem("ca", values.ca, withoutFiles ? undefined : directory);
+  const authority = values.ca as string | undefined;
+  const ca = authority && readCertificates("ca", authority, withoutFiles ? undefined : directory);
   return {
     authUrl,
     login,
@@ -188,22 +188,4 @@ function readLogin(values: Settings["values"], secret: (name: (typeof secrets)[n
   throw new Error(
     "Give applicationCredentialId and applicationCredentialSecret, or username, password and project, together.",
   );
-}
-
-const loopback = new Set(["127.0.0.1", "[::1]", "localhost"]);
-
-/** Also held for the addresses that the cloud's catalog names: tokens are sent there. */
-export function requireTls(name: string, url: string): void {
-  const { protocol, hostname } = new URL(url);
-  if (protocol !== "https:" && !loopback.has(hostname))
-    throw new Error(`${name} must begin with https://, except on the loopback address; it names ${hostname}.`);
-}
-
-function pem(name: string, value: Json | undefined, directory: string | undefined): string | undefined {
-  if (typeof value !== "string" || value.includes("-----BEGIN CERTIFICATE-----")) return value as string | undefined;
-  if (directory === undefined) throw new Error(`${name} must be a certificate in PEM text.`);
-  const path = resolve(directory, value);
-  const found = existsSync(path) ? readFileSync(path, "utf8") : "";
-  if (found.includes("-----BEGIN CERTIFICATE-----")) return found;
-  throw new Error(`${name} must be a certificate in PEM text, or the path of a file that holds one; ${path} does not.`);
 }

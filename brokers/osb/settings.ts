@@ -1,7 +1,6 @@
 /** The two shapes the adapter reads: how a downstream broker is reached, and which of its plans a plan stands for. */
-import { existsSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { Json, JsonObject, JsonSchema, Settings } from "#adapter";
+import { readCertificates, requireTls } from "#trust";
 
 const whole = (minimum: number, maximum: number, value: number) => ({
   type: "integer",
@@ -152,10 +151,14 @@ export function readAccount({ values, secrets: hidden, directory = "", withoutFi
   const url = given.url.replace(/\/+$/, "");
   requireTls("url", url);
   const key = secret("clientKey");
-  const cert = pem("clientCertificate", values.clientCertificate, withoutFiles ? undefined : directory);
+  const certificates = (name: "clientCertificate" | "ca") => {
+    const value = values[name] as string | undefined;
+    return value === undefined ? undefined : readCertificates(name, value, withoutFiles ? undefined : directory);
+  };
+  const cert = certificates("clientCertificate");
   if ((key === undefined) !== (cert === undefined))
     throw new Error("clientCertificate and clientKey are needed together.");
-  const ca = pem("ca", values.ca, withoutFiles ? undefined : directory);
+  const ca = certificates("ca");
   return {
     ...given,
     url,
@@ -187,23 +190,6 @@ function readAuth(values: JsonObject, secret: (name: (typeof secrets)[number]) =
     throw new Error("tokenUrl, clientId and clientSecret are needed together.");
   requireTls("tokenUrl", tokenUrl);
   return { kind: "oauth", tokenUrl, clientId, clientSecret, ...(scope !== undefined && { scope }) };
-}
-
-const loopback = new Set(["127.0.0.1", "[::1]", "localhost"]);
-
-function requireTls(name: string, url: string): void {
-  const { protocol, hostname } = new URL(url);
-  if (protocol !== "https:" && !loopback.has(hostname))
-    throw new Error(`${name} must begin with https://, except on the loopback address; it names ${hostname}.`);
-}
-
-function pem(name: string, value: Json | undefined, directory: string | undefined): string | undefined {
-  if (typeof value !== "string" || value.includes("-----BEGIN CERTIFICATE-----")) return value as string | undefined;
-  if (directory === undefined) throw new Error(`${name} must be a certificate in PEM text.`);
-  const path = resolve(directory, value);
-  const text = existsSync(path) ? readFileSync(path, "utf8") : "";
-  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
-  throw new Error(`${name} must be a certificate in PEM text, or the path of a file that holds one; ${path} does not.`);
 }
 
 export function readBackend(backend: Json): Backend {

@@ -1,7 +1,6 @@
 /** The two shapes the adapter reads: an account's settings, and what a plan says to it. */
-import { existsSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { Json, JsonSchema, Settings } from "#adapter";
+import { readCertificates, requireTls } from "#trust";
 
 const text = { type: "string", minLength: 1 } as const;
 const address = { ...text, pattern: "^https?://[^/?#@]+$" } as const;
@@ -102,17 +101,12 @@ export interface Backend {
   readonly publicAccess: "blocked" | "ignored" | "allowed";
 }
 
-const loopback = new Set(["127.0.0.1", "[::1]", "localhost"]);
-
 /** Throws with advice where secrets would cross a network in the clear, or settings do not go together. */
 export function readAccount({ values, secrets, directory = "", withoutFiles = false }: Settings): Account {
   const { ca, pollSeconds, ...rest } = values as unknown as Partial<Account> & { readonly pollSeconds?: number };
   for (const name of ["endpoint", "iamEndpoint"] as const) {
     const given = rest[name];
-    if (given === undefined) continue;
-    const { protocol, hostname } = new URL(given);
-    if (protocol !== "https:" && !loopback.has(hostname))
-      throw new Error(`${name} must begin with https://, except on the loopback address; it names ${hostname}.`);
+    if (given !== undefined) requireTls(name, given);
   }
   if (rest.keys === "ceph" && rest.endpoint === undefined) throw new Error("keys: ceph needs the endpoint of Ceph.");
   return {
@@ -122,21 +116,11 @@ export function readAccount({ values, secrets, directory = "", withoutFiles = fa
     secretAccessKey: secrets.secretAccessKey?.reveal() ?? "",
     keys: rest.keys ?? "none",
     pathStyle: rest.pathStyle ?? rest.endpoint !== undefined,
-    ...(ca !== undefined && { ca: readPem(ca, withoutFiles ? undefined : directory) }),
+    ...(ca !== undefined && { ca: readCertificates("ca", ca, withoutFiles ? undefined : directory) }),
     pollMs: (pollSeconds ?? 5) * 1000,
     requestTimeoutMs: rest.requestTimeoutMs ?? 20_000,
     attempts: rest.attempts ?? 3,
   };
-}
-
-function readPem(value: string, directory: string | undefined): string {
-  const begin = "-----BEGIN CERTIFICATE-----";
-  if (value.includes(begin)) return value;
-  if (directory === undefined) throw new Error("ca must be a certificate in PEM text.");
-  const path = resolve(directory, value);
-  const pem = existsSync(path) ? readFileSync(path, "utf8") : "";
-  if (pem.includes(begin)) return pem;
-  throw new Error(`ca must be certificates in PEM text, or the path of a file that holds them; ${path} does not.`);
 }
 
 export function readBackend(backend: Json): Backend {

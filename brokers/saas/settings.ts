@@ -1,7 +1,6 @@
 /** The two shapes the adapter reads: how a vendor is reached, and what a plan orders there. */
-import { existsSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { Json, JsonObject, JsonSchema, Settings } from "#adapter";
+import { readCertificates, requireTls } from "#trust";
 import { signingKey } from "./callback.ts";
 import { contract } from "./contract.ts";
 import { type Mapping, mappingSchema } from "./mapping.ts";
@@ -131,7 +130,8 @@ export function readAccount({ values, secrets: hidden, directory = "", withoutFi
   const signing = [secret("callbackSecret"), secret("formerCallbackSecret")].filter((key) => key !== undefined);
   if (given.callbackUrl !== undefined && signing.length === 0)
     throw new Error("callbackUrl needs callbackSecret: a callback that nobody signed is not believed.");
-  const ca = pem(values.ca, withoutFiles ? undefined : directory);
+  const authority = values.ca as string | undefined;
+  const ca = authority && readCertificates("ca", authority, withoutFiles ? undefined : directory);
   return {
     ...defaults,
     ...given,
@@ -166,24 +166,4 @@ function readAuth(values: JsonObject, secret: Hidden): Auth {
     throw new Error("tokenUrl, clientId and clientSecret are needed together.");
   requireTls("tokenUrl", tokenUrl);
   return { kind: "oauth", tokenUrl, clientId, clientSecret, ...(scope !== undefined && { scope }) };
-}
-
-const loopback = new Set(["127.0.0.1", "[::1]", "localhost"]);
-
-function requireTls(name: string, url: string): void {
-  const { protocol, hostname } = new URL(url);
-  if (protocol !== "https:" && !loopback.has(hostname))
-    throw new Error(`${name} must begin with https://, except on the loopback address; it names ${hostname}.`);
-}
-
-const certificate = "-----BEGIN CERTIFICATE-----";
-
-function pem(value: Json | undefined, directory: string | undefined): string | undefined {
-  if (typeof value !== "string") return undefined;
-  if (value.includes(certificate)) return value;
-  if (directory === undefined) throw new Error("ca must be a certificate in PEM text.");
-  const path = resolve(directory, value);
-  const content = existsSync(path) ? readFileSync(path, "utf8") : "";
-  if (content.includes(certificate)) return content;
-  throw new Error(`ca must be a certificate in PEM text, or the path of a file that holds one; ${path} does not.`);
 }
