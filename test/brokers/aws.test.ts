@@ -222,7 +222,10 @@ t.test("secrets cross no network in the clear, and nobody is trusted by mistake"
   const openWith = (more: JsonObject) =>
     kind.open({ values: { ...values, ...more }, secrets: { secretAccessKey: new Secret("secret") } });
   await t.rejects(openWith({ endpoint: "http://rds.example" }), /must begin with https/);
-  await t.rejects(openWith({ databaseCa: "/no/such/file.pem" }), /databaseCa must be certificates/);
+  await t.rejects(
+    openWith({ databaseCa: "/no/such/file.pem" }),
+    /databaseCa must be a certificate in PEM text, or the path of a file/,
+  );
   await (await openWith({})).close?.();
 });
 
