@@ -138,7 +138,10 @@ export async function findPorts(session: Session, serverId: string): Promise<rea
 /** Doors of one machine are opened and shut at the same time; whoever was too slow looks again, so often. */
 const mostLooks = 10;
 
-/** Puts the port into the groups that `change` makes of its present ones; others' changes in between are kept. */
+/**
+ * Puts the port into the groups that `change` makes of its present ones. Others' changes in between are kept where Neutron
+ * holds to If-Match; that of Zed takes it and writes all the same, so whoever added a group has to look again later.
+ */
 export async function changeGroups(
   session: Session,
   port: Port,

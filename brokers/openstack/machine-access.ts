@@ -3,7 +3,7 @@
  * A cloud gives keys to a machine only at its first boot; the certificate's authority is what is given to it then, so that
  * every binding can have a key of its own later.
  */
-import type { Access, BindingOrder, Made, Outcome, Tools } from "#adapter";
+import type { Access, BindingOrder, Json, Made, Outcome, Tools } from "#adapter";
 import { addressesOf } from "./addresses.ts";
 import type { Cloud, Session } from "./client.ts";
 import { authorityOf, type Facts, readFacts } from "./facts.ts";
@@ -27,7 +27,14 @@ interface Wish {
   readonly allowedFrom?: readonly string[];
 }
 
-export async function bind(cloud: Cloud, order: BindingOrder, tools: Tools): Promise<Outcome> {
+/** What `bind` hands to its next step: the door was opened, and is looked at once more. */
+const opened = "opened";
+
+/**
+ * A port has one list of groups, and whoever changes it writes the whole of it: two who open doors of one machine at once may
+ * each write without the other's (`changeGroups`). So a door counts as open when it still is a while after it was opened.
+ */
+export async function bind(cloud: Cloud, order: BindingOrder, handle: Json, tools: Tools): Promise<Outcome> {
   const facts = readFacts(order) as Facts;
   const wish = order.binding.parameters.reveal() as Wish;
   const given = wish.publicKey === undefined ? undefined : readPublicLine(wish.publicKey);
@@ -52,7 +59,14 @@ export async function bind(cloud: Cloud, order: BindingOrder, tools: Tools): Pro
     ]);
     const [port] = ports;
     if (port === undefined) throw new Error("The machine has no port at the moment.");
-    await openDoor(session, port, name, openings);
+    const stayed = await openDoor(session, port, name, openings);
+    if (!stayed || handle !== opened)
+      return {
+        state: "pending",
+        handle: opened,
+        afterMs: cloud.account.pollMs,
+        note: "The machine's firewall is being opened.",
+      };
     const host = addresses[0]?.floating_ip_address ?? port.fixed_ips[0]?.ip_address;
     if (host === undefined) throw new Error("The machine has no address at the moment.");
     return { state: "done", made: { access: accessTo(order, tools, facts, host, given) } };
@@ -68,8 +82,11 @@ function refuse(reason: string): Outcome {
   return { state: "failed", reason, clean: true };
 }
 
-/** The port is in the oldest group of that name and in no younger one: two calls at once may have made one each. */
-async function openDoor(session: Session, port: Port, name: string, openings: readonly Opening[]): Promise<void> {
+/**
+ * The port is in the oldest group of that name and in no younger one: two calls at once may have made one each. True if it
+ * was so already.
+ */
+async function openDoor(session: Session, port: Port, name: string, openings: readonly Opening[]): Promise<boolean> {
   const [kept, ...twins] = await findGroups(session, name);
   if (kept === undefined) throw new Error("The door was removed by somebody else.");
   if (twins.length > 0) await setOpenings(session, kept, openings);
@@ -77,6 +94,7 @@ async function openDoor(session: Session, port: Port, name: string, openings: re
   await changeGroups(session, port, (groups) => [...groups.filter((id) => !spare.has(id) && id !== kept.id), kept.id]);
   const gone = await together(twins.map(({ id }) => removeGroup(session, id)));
   if (gone.includes(false)) throw new Error("The door was made twice, and both are in use.");
+  return twins.length === 0 && port.security_groups.includes(kept.id);
 }
 
 function accessTo(

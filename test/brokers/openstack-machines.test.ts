@@ -234,6 +234,34 @@ async function tellStories(t: Test, project: CloudProject, facts: Facts): Promis
     await quota(-1);
   });
 
+  await t.test("a door that somebody else's change took away is opened again before its binding is told", async (t) => {
+    const stage = stageFor(project, small);
+    const thing = stage.instance();
+    await stage.run(adapter, "provision", thing);
+    const { servers } = await project.say("GET", `${project.computeUrl}/servers?name=${thing.id}`);
+    const portUrl = `${project.networkUrl}/ports`;
+    const groups = async () => {
+      const { ports } = await project.say("GET", `${portUrl}?device_id=${servers[0].id}`);
+      return ports[0] as { readonly id: string; readonly security_groups: readonly string[] };
+    };
+    const before = await groups();
+    const binding = stage.binding(thing);
+    const order = stage.order("bind", binding);
+    const tools = stage.tools(order.token);
+    const opened = await adapter.bind?.(order, tools);
+    t.match(opened, { state: "pending", note: /firewall/ });
+    t.equal((await groups()).security_groups.length, before.security_groups.length + 1);
+    // As another binding's change does that looked before this door was there.
+    await project.say("PUT", `${portUrl}/${before.id}`, { port: { security_groups: [...before.security_groups] } });
+    const handle = opened?.state === "pending" ? (opened.handle ?? null) : null;
+    t.match(await adapter.poll?.(order, handle, tools), { state: "pending" }, "it is not told yet");
+    t.match(await adapter.poll?.(order, handle, tools), { state: "done" });
+    t.equal((await groups()).security_groups.length, before.security_groups.length + 1, "and it is there");
+    await stage.run(adapter, "unbind", binding);
+    await stage.run(adapter, "deprovision", thing);
+    t.same(await project.machines(), []);
+  });
+
   await t.test("a machine that vanished is not built again behind its customer's back, and its rests go", async (t) => {
     const stage = stageFor(project, small);
     const thing = stage.instance();
