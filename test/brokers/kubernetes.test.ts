@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import kind from "../../brokers/kubernetes/index.ts";
 import { type Access, type Adapter, type Json, type JsonObject, Secret } from "../../src/core/adapter.ts";
 import {
+  applyAll,
   type Cluster,
   type Crd,
   clusterOf,
@@ -112,17 +113,6 @@ const templated = {
 
 const limited = {
   manifests: [{ apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "limited", name: "{{ name }}" } }],
-};
-
-const pathOf: Readonly<Record<string, string>> = {
-  Namespace: "/api/v1/namespaces",
-  ServiceAccount: "/api/v1/namespaces/NS/serviceaccounts",
-  ConfigMap: "/api/v1/namespaces/NS/configmaps",
-  ResourceQuota: "/api/v1/namespaces/NS/resourcequotas",
-  Role: "/apis/rbac.authorization.k8s.io/v1/namespaces/NS/roles",
-  RoleBinding: "/apis/rbac.authorization.k8s.io/v1/namespaces/NS/rolebindings",
-  ClusterRole: "/apis/rbac.authorization.k8s.io/v1/clusterroles",
-  ClusterRoleBinding: "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
 };
 
 await onPeer(t, "kubernetes", async (facts) => {
@@ -714,10 +704,7 @@ async function prepare(cluster: Cluster): Promise<void> {
       spec: { hard: { "count/configmaps": "2" } },
     },
   ];
-  for (const object of [...manifestsInReadme(), ...more]) {
-    const { name, namespace = "" } = object.metadata as { readonly name: string; readonly namespace?: string };
-    await cluster.apply(`${pathOf[String(object.kind)]?.replace("NS", namespace)}/${name}`, object);
-  }
+  await applyAll(cluster, [...manifestsInReadme(), ...more]);
   await installCrds(cluster, [thingKind, ...Object.values(operatorKinds)]);
   const sa = "/api/v1/namespaces/promises/serviceaccounts/default";
   await until(async () => (await cluster.ask("GET", sa)).status === 200);

@@ -79,6 +79,25 @@ export function manifestsInReadme(): readonly JsonObject[] {
   return parseAllDocuments(blocks.join("\n---\n")).map((document) => document.toJS() as JsonObject);
 }
 
+const pathOf: Readonly<Record<string, string>> = {
+  Namespace: "/api/v1/namespaces",
+  ServiceAccount: "/api/v1/namespaces/NS/serviceaccounts",
+  ConfigMap: "/api/v1/namespaces/NS/configmaps",
+  ResourceQuota: "/api/v1/namespaces/NS/resourcequotas",
+  Role: "/apis/rbac.authorization.k8s.io/v1/namespaces/NS/roles",
+  RoleBinding: "/apis/rbac.authorization.k8s.io/v1/namespaces/NS/rolebindings",
+  ClusterRole: "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+  ClusterRoleBinding: "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+};
+
+/** Brings objects of these kinds to the cluster, in their order. */
+export async function applyAll(cluster: Cluster, objects: readonly JsonObject[]): Promise<void> {
+  for (const object of objects) {
+    const { name, namespace = "" } = object.metadata as { readonly name: string; readonly namespace?: string };
+    await cluster.apply(`${pathOf[String(object.kind)]?.replace("NS", namespace)}/${name}`, object);
+  }
+}
+
 export interface Crd {
   readonly group: string;
   readonly version: string;

@@ -60,7 +60,7 @@ export function writeCatalog(directory: string, shelves: readonly Shelf[]): Ids[
         bindable: true,
         planUpdateable: true,
         allowContextUpdates: true,
-        portable: goods.length > 1,
+        portable: new Set(goods.map(({ external }) => external)).size > 1,
         schemas: { create: schema, update: schema },
         plans,
       }),

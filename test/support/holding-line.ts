@@ -1,0 +1,77 @@
+/**
+ * Lets a line stand still at one moment, so that whoever asks by it can be killed exactly there: the request takes effect,
+ * its answer is held, and so is everything that comes after.
+ */
+import type { Asked, Watcher } from "./http-line.ts";
+
+export interface Hold {
+  /** What the line is to be started with. */
+  readonly watcher: Required<Watcher>;
+  /** Counts moments anew, and stands at this one. */
+  arm(moment: number): void;
+  /** Nothing goes on any more, and nothing is under way. */
+  stands(): boolean;
+  /** Carries everything from now on. What was held gets lost. */
+  open(): void;
+}
+
+export interface Counting {
+  readonly isLook: (asked: Asked) => boolean;
+  /**
+   * Whoever asks by this line also says things elsewhere, which may change something before the next request: the moment
+   * just before a change counts too.
+   */
+  readonly ahead?: boolean;
+}
+
+/**
+ * A moment is what the back end can be like when an answer gets lost: everything that changes something counts, and of the
+ * looks between two changes the first, as after each of them the back end is the same.
+ */
+export function createHold({ isLook, ahead = false }: Counting): Hold {
+  let stop: number | undefined;
+  let count = 0;
+  let looked = false;
+  let still = false;
+  let underWay = 0;
+  let opened = Promise.withResolvers<never>();
+  opened.promise.catch(() => undefined);
+
+  /** Counts the moment there is before or after this request; whether it is the one to stand at. */
+  const isHere = (): boolean => ++count === stop;
+
+  return {
+    watcher: {
+      async judge(asked) {
+        if (still) return opened.promise;
+        const look = isLook(asked);
+        const counts = !(look && looked);
+        looked = look;
+        if (ahead && !look && isHere()) {
+          still = true;
+          return opened.promise;
+        }
+        if (counts && isHere()) still = true;
+        underWay++;
+        return undefined;
+      },
+      async onAnswer() {
+        underWay--;
+        if (still) await opened.promise;
+      },
+    },
+    arm(moment) {
+      stop = moment;
+      count = 0;
+      looked = false;
+    },
+    stands: () => still && underWay === 0,
+    open() {
+      stop = undefined;
+      still = false;
+      opened.reject(new Error("Held until its sender was gone."));
+      opened = Promise.withResolvers<never>();
+      opened.promise.catch(() => undefined);
+    },
+  };
+}
