@@ -17,6 +17,8 @@ export interface Hold {
 
 export interface Counting {
   readonly isLook: (asked: Asked) => boolean;
+  /** Goes through uncounted, before the line stands still. */
+  readonly ignores?: (asked: Asked) => boolean;
   /**
    * Whoever asks by this line also says things elsewhere, which may change something before the next request: the moment
    * just before a change counts too.
@@ -26,13 +28,15 @@ export interface Counting {
 
 /**
  * A moment is what the back end can be like when an answer gets lost: everything that changes something counts, and of the
- * looks between two changes the first, as after each of them the back end is the same.
+ * looks between two changes the first, as after each of them the back end is the same. A change that is asked for once more
+ * in the same words is but a look: who waits for something asks so again and again.
  */
-export function createHold({ isLook, ahead = false }: Counting): Hold {
+export function createHold({ isLook, ignores = () => false, ahead = false }: Counting): Hold {
   let stop: number | undefined;
   let count = 0;
   let looked = false;
   let still = false;
+  const said = new Set<string>();
   let underWay = 0;
   let opened = Promise.withResolvers<never>();
   opened.promise.catch(() => undefined);
@@ -44,7 +48,13 @@ export function createHold({ isLook, ahead = false }: Counting): Hold {
     watcher: {
       async judge(asked) {
         if (still) return opened.promise;
-        const look = isLook(asked);
+        if (ignores(asked)) {
+          underWay++;
+          return undefined;
+        }
+        const words = `${asked.method} ${asked.path} ${asked.body}`;
+        const look = isLook(asked) || said.has(words);
+        said.add(words);
         const counts = !(look && looked);
         looked = look;
         if (ahead && !look && isHere()) {
@@ -64,6 +74,7 @@ export function createHold({ isLook, ahead = false }: Counting): Hold {
       stop = moment;
       count = 0;
       looked = false;
+      said.clear();
     },
     stands: () => still && underWay === 0,
     open() {

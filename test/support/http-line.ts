@@ -19,6 +19,8 @@ export interface Asked {
   readonly body: string;
 }
 
+export const isGet = ({ method }: Asked): boolean => method === "GET" || method === "HEAD";
+
 /** `before`: the request gets lost; `after`: it takes effect, and the answer gets lost. */
 export type Loss = "before" | "after" | undefined;
 

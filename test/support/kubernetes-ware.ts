@@ -32,7 +32,7 @@ export function namespaceAccount({ server: publicServer, ca }: Cluster, server: 
   const token = { env: secret };
   return {
     adapter: "kubernetes",
-    settings: { server, publicServer, publicCa: ca, token, pollMs: 500, timeoutMs: 120_000 },
+    settings: { server, publicServer, publicCa: ca, token, pollMs: 500 },
   };
 }
 

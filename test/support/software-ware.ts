@@ -7,7 +7,7 @@ import { signIn, type VendorClient, type VendorProcess } from "./vendor.ts";
 
 export function softwareAccount(url: string, secret: string): JsonObject {
   const token = { env: secret };
-  return { adapter: "saas", settings: { url, token, busyMs: 200, settleMs: 200, timeoutMs: 120_000 } };
+  return { adapter: "saas", settings: { url, token, busyMs: 200, settleMs: 200 } };
 }
 
 interface Subscription {
