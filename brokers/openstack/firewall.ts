@@ -135,43 +135,6 @@ export async function findPorts(session: Session, serverId: string): Promise<rea
   return ports;
 }
 
-/** Doors of one machine are opened and shut at the same time; whoever was too slow looks again, so often. */
-const mostLooks = 10;
-
-/**
- * Puts the port into the groups that `change` makes of its present ones. Others' changes in between are kept where Neutron
- * holds to If-Match; that of Zed takes it and writes all the same, so whoever added a group has to look again later.
- */
-export async function changeGroups(
-  session: Session,
-  port: Port,
-  change: (groups: readonly string[]) => readonly string[],
-): Promise<void> {
-  let seen = port;
-  for (let looks = 1; ; looks++) {
-    const groups = change(seen.security_groups);
-    if (groups.length === seen.security_groups.length && groups.every((id) => seen.security_groups.includes(id)))
-      return;
-    try {
-      await session.ask({
-        service: "network",
-        method: "PUT",
-        path: ["ports", seen.id],
-        headers: { "if-match": `revision_number=${seen.revision_number}` },
-        body: { port: { security_groups: groups } },
-      });
-      return;
-    } catch (error) {
-      // 412: the port was changed by somebody else; 404: one of its groups was removed since.
-      if ((statusOf(error) !== 412 && statusOf(error) !== 404) || looks === mostLooks)
-        throw new Error("The machine's firewall could not be changed.", { cause: error });
-    }
-    const found = (await findPorts(session, seen.device_id)).find(({ id }) => id === seen.id);
-    if (found === undefined) throw new Error("The machine's port is gone.");
-    seen = found;
-  }
-}
-
 function ignoreGone(error: unknown): true {
   if (statusOf(error) === 404) return true;
   throw error;

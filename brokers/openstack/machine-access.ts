@@ -3,12 +3,13 @@
  * A cloud gives keys to a machine only at its first boot; the certificate's authority is what is given to it then, so that
  * every binding can have a key of its own later.
  */
-import type { Access, BindingOrder, Json, Made, Outcome, Tools } from "#adapter";
+import type { Access, BindingOrder, Made, Outcome, Tools } from "#adapter";
 import { addressesOf } from "./addresses.ts";
 import type { Cloud, Session } from "./client.ts";
+import { settleDoors } from "./doors.ts";
 import { authorityOf, type Facts, readFacts } from "./facts.ts";
-import { changeGroups, ensureGroup, findGroups, findPorts, type Port, removeGroup, setOpenings } from "./firewall.ts";
-import { type Opening, readMachinePlan } from "./machine-plan.ts";
+import { ensureGroup, findGroups, removeGroup, setOpenings } from "./firewall.ts";
+import { readMachinePlan } from "./machine-plan.ts";
 import { describeMarks, doorName, machineName } from "./names.ts";
 import { sessionToFind } from "./projects.ts";
 import { reasonOf } from "./reasons.ts";
@@ -27,14 +28,7 @@ interface Wish {
   readonly allowedFrom?: readonly string[];
 }
 
-/** What `bind` hands to its next step: the door was opened, and is looked at once more. */
-const opened = "opened";
-
-/**
- * A port has one list of groups, and whoever changes it writes the whole of it: two who open doors of one machine at once may
- * each write without the other's (`changeGroups`). So a door counts as open when it still is a while after it was opened.
- */
-export async function bind(cloud: Cloud, order: BindingOrder, handle: Json, tools: Tools): Promise<Outcome> {
+export async function bind(cloud: Cloud, order: BindingOrder, tools: Tools): Promise<Outcome> {
   const facts = readFacts(order) as Facts;
   const wish = order.binding.parameters.reveal() as Wish;
   const given = wish.publicKey === undefined ? undefined : readPublicLine(wish.publicKey);
@@ -52,21 +46,19 @@ export async function bind(cloud: Cloud, order: BindingOrder, handle: Json, tool
     from,
   }));
   try {
-    const [ports, , addresses] = await together([
-      findPorts(session, server.id),
+    const [, addresses] = await together([
       ensureGroup(session, name, describeMarks(order), openings),
       cloud.account.externalNetwork === undefined ? [] : addressesOf(session, order.instance.id),
     ]);
+    const { ports, doors } = await settleDoors(session, order.instance.id, server.id);
     const [port] = ports;
     if (port === undefined) throw new Error("The machine has no port at the moment.");
-    const stayed = await openDoor(session, port, name, openings);
-    if (!stayed || handle !== opened)
-      return {
-        state: "pending",
-        handle: opened,
-        afterMs: cloud.account.pollMs,
-        note: "The machine's firewall is being opened.",
-      };
+    const [door, ...twins] = doors.filter((one) => one.name === name);
+    if (door === undefined || !port.security_groups.includes(door.id))
+      throw new Error("The door was changed by somebody else.");
+    // Two calls at once may have made one each.
+    const gone = await together(twins.map(({ id }) => removeGroup(session, id)));
+    if (gone.includes(false)) throw new Error("The door was made twice, and both are in use.");
     const host = addresses[0]?.floating_ip_address ?? port.fixed_ips[0]?.ip_address;
     if (host === undefined) throw new Error("The machine has no address at the moment.");
     return { state: "done", made: { access: accessTo(order, tools, facts, host, given) } };
@@ -74,27 +66,12 @@ export async function bind(cloud: Cloud, order: BindingOrder, handle: Json, tool
     const reason = reasonOf(error);
     if (reason === undefined) throw error;
     tools.log.warn({ err: error }, "the cloud refused access to a machine");
-    return (await shut(session, name, server.id)) ? refuse(reason) : { state: "failed", reason, clean: false };
+    return (await shut(session, order, server.id)) ? refuse(reason) : { state: "failed", reason, clean: false };
   }
 }
 
 function refuse(reason: string): Outcome {
   return { state: "failed", reason, clean: true };
-}
-
-/**
- * The port is in the oldest group of that name and in no younger one: two calls at once may have made one each. True if it
- * was so already.
- */
-async function openDoor(session: Session, port: Port, name: string, openings: readonly Opening[]): Promise<boolean> {
-  const [kept, ...twins] = await findGroups(session, name);
-  if (kept === undefined) throw new Error("The door was removed by somebody else.");
-  if (twins.length > 0) await setOpenings(session, kept, openings);
-  const spare = new Set(twins.map(({ id }) => id));
-  await changeGroups(session, port, (groups) => [...groups.filter((id) => !spare.has(id) && id !== kept.id), kept.id]);
-  const gone = await together(twins.map(({ id }) => removeGroup(session, id)));
-  if (gone.includes(false)) throw new Error("The door was made twice, and both are in use.");
-  return twins.length === 0 && port.security_groups.includes(kept.id);
 }
 
 function accessTo(
@@ -134,20 +111,23 @@ function accessTo(
 
 export async function unbind(cloud: Cloud, order: BindingOrder, tools: Tools): Promise<Outcome> {
   const session = await sessionOf(cloud, order, tools);
-  const name = doorName(order.instance.id, order.binding.id);
   if (session === undefined) return { state: "done" };
   const [server] = await findServers(session, machineName(order.instance.id));
-  if (await shut(session, name, server?.id)) return { state: "done" };
+  if (await shut(session, order, server?.id)) return { state: "done" };
   return { state: "pending", afterMs: cloud.account.pollMs, note: "The machine's firewall is being changed." };
 }
 
 /** False: something still uses the door. */
-async function shut(session: Session, name: string, serverId: string | undefined): Promise<boolean> {
-  const doors = new Set((await findGroups(session, name)).map(({ id }) => id));
-  if (doors.size === 0) return true;
-  const ports = serverId === undefined ? [] : await findPorts(session, serverId);
-  for (const port of ports) await changeGroups(session, port, (groups) => groups.filter((id) => !doors.has(id)));
-  const gone = await together([...doors].map((id) => removeGroup(session, id)));
+async function shut(
+  session: Session,
+  { instance, binding }: BindingOrder,
+  serverId: string | undefined,
+): Promise<boolean> {
+  const doors = await findGroups(session, doorName(instance.id, binding.id));
+  if (doors.length === 0) return true;
+  await together(doors.map((door) => setOpenings(session, door, [])));
+  if (serverId !== undefined) await settleDoors(session, instance.id, serverId);
+  const gone = await together(doors.map(({ id }) => removeGroup(session, id)));
   return gone.every(Boolean);
 }
 

@@ -16,13 +16,12 @@ export const machine: Offer = {
     provision: (order, tools) => provision(cloud, order, null, tools),
     deprovision: (order, tools) => deprovision(cloud, order, tools),
     update: (order, tools) => update(cloud, order, null, tools),
-    bind: (order, tools) => bind(cloud, order, null, tools),
+    bind: (order, tools) => bind(cloud, order, tools),
     unbind: (order, tools) => unbind(cloud, order, tools),
-    poll(order, handle, tools) {
-      if (isBinding(order)) return bind(cloud, order, handle, tools);
-      if (order.verb === "update") return update(cloud, order as UpdateOrder, handle, tools);
-      return pollProvision(cloud, order, handle, tools);
-    },
+    poll: (order, handle, tools) =>
+      order.verb === "update"
+        ? update(cloud, order as UpdateOrder, handle, tools)
+        : pollProvision(cloud, order, handle, tools),
     fetch: (order, tools) => (isBinding(order) ? fetchAccess(cloud, order, tools) : fetchMachine(cloud, order, tools)),
     usage: (order, period, tools) => usage(cloud, order, period, tools),
     check: (signal) => checkMachines(cloud, signal),

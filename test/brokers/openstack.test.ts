@@ -1,4 +1,5 @@
 /** Machines at a real OpenStack: every promise an adapter makes, with each of the cloud's answers lost once. */
+import { setTimeout as wait } from "node:timers/promises";
 import t, { type Test } from "tap";
 import kind from "../../brokers/openstack/index.ts";
 import { type Access, type Adapter, type JsonObject, Secret } from "../../src/core/adapter.ts";
@@ -8,6 +9,9 @@ import { type Asked, startCloudLine } from "../support/openstack-line.ts";
 import { onPeer } from "../support/peers.ts";
 import { closedPort, silentWire } from "../support/wire.ts";
 import { keepsEveryPromise, type Subject } from "./promise.ts";
+
+/** Half a second lies between them. */
+const mostLooks = 20;
 
 await onPeer(t, "openstack", async (facts) => {
   const project = await openProject(t, facts);
@@ -76,16 +80,18 @@ function moments(): (asked: Asked) => number | undefined {
   };
 }
 
-/** Whether the door of this access is there and leads to a machine that is up. */
+/** Whether the door of this access is there and leads to a machine that is up; while others change theirs it may be shut for a moment. */
 async function opens(project: CloudProject, { credentials = {} }: Access): Promise<boolean> {
   const { host, certificate } = credentials as { readonly [name: string]: string };
   // The certificate's name is the door's.
   const door = String(certificate).split(" ")[2];
-  const { security_groups: doors } = await project.say("GET", `${project.networkUrl}/security-groups?name=${door}`);
-  const { ports } = await project.say(
-    "GET",
-    `${project.networkUrl}/ports?network_id=${project.networkId}&fixed_ips=ip_address%3D${host}`,
-  );
-  if (doors.length === 0 || ports.length === 0) return false;
-  return ports[0].security_groups.includes(doors[0].id) && doors[0].security_group_rules.length > 2;
+  const address = `network_id=${project.networkId}&fixed_ips=ip_address%3D${host}`;
+  for (let looks = 1; looks <= mostLooks; looks++) {
+    const { security_groups: doors } = await project.say("GET", `${project.networkUrl}/security-groups?name=${door}`);
+    const { ports } = await project.say("GET", `${project.networkUrl}/ports?${address}`);
+    if (doors.length === 0 || ports.length === 0) return false;
+    if (ports[0].security_groups.includes(doors[0].id)) return doors[0].security_group_rules.length > 2;
+    await wait(500);
+  }
+  return false;
 }

@@ -16,14 +16,18 @@ export interface CloudLine {
   asked(): readonly Asked[];
 }
 
-/** `judge` says of each request what becomes of it, or answers in the cloud's place. */
-export async function startCloudLine(t: Test, authUrl: string, judge: (asked: Asked) => Verdict): Promise<CloudLine> {
+/** `judge` says of each request what becomes of it, or answers in the cloud's place; the request waits for that. */
+export async function startCloudLine(
+  t: Test,
+  authUrl: string,
+  judge: (asked: Asked) => Verdict | Promise<Verdict>,
+): Promise<CloudLine> {
   const log: Asked[] = [];
   let lost = false;
   const url = await startLineToCloud(t, authUrl, {
-    judge(asked) {
+    async judge(asked) {
       log.push(asked);
-      const verdict = judge(asked);
+      const verdict = await judge(asked);
       lost ||= typeof verdict === "string";
       return verdict;
     },
