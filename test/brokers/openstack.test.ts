@@ -66,15 +66,19 @@ function subjectIn(t: Test, project: CloudProject, facts: Facts): Subject {
 }
 
 /**
- * Numbers what is asked by what the cloud can be like when its answer gets lost: everything that changes something counts,
- * and of the looks between two changes the first, as after each of them the cloud is the same.
+ * Numbers what is asked by what the cloud can be like when its answer gets lost: everything that changes something counts when
+ * it is asked for the first time, and of the looks between two changes the first, as after each of them the cloud is the same.
+ * A removal that is tried again and again, until nothing uses the thing any more, is one change.
  */
 function moments(): (asked: Asked) => number | undefined {
   let count = 0;
   let looked = false;
-  return ({ method, path }) => {
-    const isLook = method === "GET" || path.endsWith("/auth/tokens");
+  const changes = new Set<string>();
+  return ({ method, path, body }) => {
+    const change = `${method} ${path} ${body}`;
+    const isLook = method === "GET" || path.endsWith("/auth/tokens") || changes.has(change);
     if (isLook && looked) return undefined;
+    if (!isLook) changes.add(change);
     looked = isLook;
     return ++count;
   };
