@@ -85,14 +85,20 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       return answerError(parts, error, request, reply);
     },
   };
-  const https = parts.tls === undefined ? {} : { https: { cert: parts.tls.cert, key: parts.tls.key } };
-  const app = Fastify({ ...options, ...https });
+  // Node would answer a request without Host itself, and without a word.
+  const server = { requireHostHeader: false };
+  const served =
+    parts.tls === undefined ? { http: server } : { https: { cert: parts.tls.cert, key: parts.tls.key, ...server } };
+  const app: FastifyInstance = Fastify({ ...options, ...served });
+  app.server.on("checkExpectation", refuseExpectation);
 
   app.decorateRequest("startedAt", 0).decorateRequest("caller", undefined);
   // Every request passes these hooks; with callbacks they cost no promises.
   app.addHook("onRequest", (request, reply, done) => {
     request.startedAt = performance.now();
     repeatIdentity(request, reply);
+    if (lacksHost(request.raw))
+      return void sendRefusal(reply, refuse(400, "MalformedRequest", "HTTP/1.1 wants a header Host."));
     done();
   });
   app.addHook("onResponse", (request, reply, done) => {
@@ -141,6 +147,10 @@ function repeatIdentity(request: FastifyRequest, reply: FastifyReply): void {
 const requestIdOf = (request: IncomingMessage): string =>
   requestIdentity(request.headers["x-broker-api-request-identity"], randomUUID);
 
+/** RFC 9112, section 3.2. */
+const lacksHost = ({ headers, httpVersion }: IncomingMessage): boolean =>
+  headers.host === undefined && httpVersion === "1.1";
+
 /** Stands before the router, until the application closes: then the router says so to whoever still asks. */
 function answerCatalogFirst(app: FastifyInstance, parts: AppParts): void {
   const answered = ({ platform, status, requestId, ms }: CatalogSeen) =>
@@ -154,7 +164,8 @@ function answerCatalogFirst(app: FastifyInstance, parts: AppParts): void {
   });
   app.server.removeAllListeners("request");
   app.server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-    if (closing || !answerCatalog(first, request, response)) for (const route of routed) route(request, response);
+    if (closing || lacksHost(request) || !answerCatalog(first, request, response))
+      for (const route of routed) route(request, response);
   });
 }
 
@@ -183,6 +194,11 @@ function callerOf({ caller }: FastifyRequest): Caller {
 function readBodiesStrictly(app: FastifyInstance): void {
   const read = (request: FastifyRequest, body: Buffer, done: (error: Error | null, value?: unknown) => void) => {
     if (body.length === 0) return done(null, undefined);
+    const coding = request.headers["content-encoding"];
+    if (coding !== undefined && coding.trim().toLowerCase() !== "identity")
+      return done(
+        new Refused(refuse(400, "MalformedRequest", "Content-Encoding is not understood; send JSON as it is.")),
+      );
     const type = request.headers["content-type"];
     if (type !== undefined && !/^application\/([a-z0-9.+-]+\+)?json\s*(;|$)/i.test(type.trim()))
       return done(new Refused(refuse(400, "MalformedRequest", "Content-Type must be application/json.")));
@@ -247,6 +263,14 @@ function refuseBrokenHttp(error: Error & { readonly code?: string }, socket: Soc
   const body = JSON.stringify(refusalBody(refuse(400, "MalformedRequest", words)));
   const head = `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close`;
   socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${body}`);
+}
+
+/** RFC 9110, section 10.1.1: anything but `100-continue`, which Node answers itself. */
+function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const body = JSON.stringify(refusalBody(refuse(417, "MalformedRequest", "Expect may say 100-continue only.")));
+  const length = String(Buffer.byteLength(body));
+  const headers = { "content-type": "application/json", "content-length": length, connection: "close" };
+  response.writeHead(417, headers).end(body);
 }
 
 const brokenHttp: Readonly<Record<string, readonly [status: string, words: string]>> = {

@@ -86,7 +86,8 @@ function provisionBody(order: Order, backend: Backend, account: Account): JsonOb
     space_guid: (told && space) || "lotse",
     ...contextFor(order, account),
     ...filled("parameters", parameters.reveal()),
-    ...maintenance(order.plan.maintenanceVersion),
+    // No `maintenance_info`: Lotse checked it against the catalog it serves itself, which may be an earlier one than the
+    // downstream's, held or rolled back to; the downstream would refuse every new instance until that is released.
   };
 }
 
@@ -97,12 +98,14 @@ function updateBody(order: AnyOrder, backend: Backend, account: Account): JsonOb
   // A revert does not know how far the change came, so it says everything.
   const whole = before === undefined || order.interrupted !== undefined;
   const same = before !== undefined && JSON.stringify(before.parameters.reveal()) === JSON.stringify(parameters);
+  // Only where it is what was asked for, and for the reason told in `provisionBody`.
+  const isMaintenance = before?.planId === order.plan.id && version !== before.maintenanceVersion;
   const previous = before === undefined ? undefined : readBackend(before.backend);
   return {
     ...hints(backend),
     ...contextFor(order, account),
     ...(!(same && !whole) && { parameters }),
-    ...((whole || version !== before?.maintenanceVersion) && maintenance(version)),
+    ...(isMaintenance && maintenance(version)),
     ...(previous !== undefined && { previous_values: hints(previous) }),
   };
 }

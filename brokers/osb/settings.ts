@@ -159,17 +159,23 @@ export function readAccount({ values, secrets: hidden, directory = "", withoutFi
   if ((key === undefined) !== (cert === undefined))
     throw new Error("clientCertificate and clientKey are needed together.");
   const ca = certificates("ca");
+  const auth = readAuth(values, secret);
   return {
     ...given,
     url,
-    auth: readAuth(values, secret),
-    secretTexts: secrets.flatMap((name) => secret(name) ?? []),
+    auth,
+    secretTexts: [...secrets.flatMap((name) => secret(name) ?? []), ...inHeader(auth)],
     tls: {
       ...(ca !== undefined && { ca }),
       ...(cert !== undefined && { cert }),
       ...(key !== undefined && { key }),
     },
   };
+}
+
+/** What a downstream that repeats the header in its answer shows of it. */
+function inHeader(auth: Auth): string[] {
+  return auth.kind === "header" ? auth.value.split(" ").slice(1) : [];
 }
 
 function readAuth(values: JsonObject, secret: (name: (typeof secrets)[number]) => string | undefined): Auth {

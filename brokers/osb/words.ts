@@ -19,8 +19,11 @@ function fallback(answer: Answer): string {
   return `The provider's broker answered ${answer.status}${answer.body === undefined ? " without a readable reason" : ""}.`;
 }
 
+/** A header that was repeated to us; a token that was fetched a moment ago is known nowhere else. */
+const header = /\b(Basic|Bearer) +[\w.~+/=-]{6,}/gi;
+
 export function clean(text: string, secrets: readonly string[]): string {
-  let cleaned = text.replace(unprintable, " ");
+  let cleaned = text.replace(unprintable, " ").replace(header, "$1 […]");
   for (const secret of secrets) cleaned = cleaned.replaceAll(secret, "[…]");
   return cleaned.length > longest ? `${cleaned.slice(0, longest)}…` : cleaned.trim();
 }

@@ -1,4 +1,5 @@
 /** What operators make of the merged catalog: overlays, who sees what, and what wants attention. */
+import { hash } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Json } from "../core/json.ts";
 import type { Grant } from "../core/visibility.ts";
@@ -6,6 +7,7 @@ import type { VisibleKind } from "../store/curation.ts";
 import { actorOf, doneOr, findProvider } from "./desk.ts";
 import { requireVersion, requireVersionOrNone, tellVersion } from "./etag.ts";
 import { providersOf } from "./guard.ts";
+import { answerPage, cut, listQuery, type PageQuery, pageOf, readCursor } from "./paging.ts";
 import type { AdminParts } from "./parts.ts";
 import { Problem, problemResponse } from "./problem.ts";
 import { byName } from "./provider-routes.ts";
@@ -49,7 +51,10 @@ interface Thing {
   readonly thing: string;
 }
 
-export function addCurationRoutes(app: FastifyInstance, { federation }: AdminParts): void {
+/** Entries have no order of their own, and names of any form: a digest gives one that fits a cursor. */
+const placeOf = ({ kind, thing: name }: Thing): string => hash("sha256", `${kind} ${name}`, "hex");
+
+export function addCurationRoutes(app: FastifyInstance, { federation, accounts }: AdminParts): void {
   const { curation, curating, keeper } = federation;
 
   app.get(
@@ -170,13 +175,12 @@ export function addCurationRoutes(app: FastifyInstance, { federation }: AdminPar
     {
       config: { action: "catalog.read" },
       schema: describeRoute("Everything that is not there for everybody", {
-        response: {
-          200: { type: "object", properties: { items: { type: "array", items: entryShown } } },
-          default: problemResponse,
-        },
+        querystring: listQuery({ kind: { enum: kinds, description: "Only entries of this kind." } }),
+        response: { 200: pageOf(entryShown), default: problemResponse },
       }),
     },
-    async (request) => {
+    async (request, reply) => {
+      const query = request.query as PageQuery & { readonly kind?: VisibleKind };
       const reach = providersOf(request);
       const plans = keeper.current().placements;
       const isMine = ({ kind, thing: name }: Thing) => {
@@ -184,16 +188,35 @@ export function addCurationRoutes(app: FastifyInstance, { federation }: AdminPar
         if (kind === "provider") return reach.includes(name);
         return kind === "plan" && reach.includes(plans.get(name)?.plan.provider ?? "");
       };
-      const entries = (await curation.visibilityEntries()).filter(isMine);
-      return {
-        items: entries.map(({ content, updatedAt, ...entry }) => ({
-          ...entry,
-          grants: content,
-          updatedAt: timeOf(updatedAt),
-        })),
-      };
+      const after = readCursor("visibility", query) ?? "";
+      const entries = (await curation.visibilityEntries())
+        .filter((entry) => isMine(entry) && (query.kind ?? entry.kind) === entry.kind)
+        .map(({ content, updatedAt, ...entry }) => ({ ...entry, grants: content, updatedAt: timeOf(updatedAt) }))
+        .filter((entry) => placeOf(entry) > after)
+        .sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
+      return answerPage(request, reply, "visibility", cut(entries, query.limit, placeOf));
     },
   );
+
+  /** What was named and is not there: perhaps not yet, perhaps mistyped, and then still to be seen by everybody. */
+  async function missing({ kind, thing: name }: Thing, content: readonly Grant[]): Promise<string[]> {
+    const { offerings } = keeper.current();
+    const plans = offerings.flatMap((offering) => offering.plans);
+    const isThere = {
+      provider: async () =>
+        plans.some(({ provider }) => provider === name) || (await federation.providers.byName(name)) !== undefined,
+      offering: async () => offerings.some(({ id }) => id === name),
+      plan: async () => plans.some(({ id }) => id === name),
+    };
+    const names = new Set((await accounts.names()).values());
+    const platforms = content.flatMap(({ platform }) => platform ?? []).filter((platform) => !names.has(platform));
+    return [
+      ...((await isThere[kind]())
+        ? []
+        : [`There is no ${kind} "${name}" at present; it will count once there is one.`]),
+      ...platforms.map((platform) => `There is no platform "${platform}" at present; nobody sees it by this grant.`),
+    ];
+  }
 
   async function setVisibility(request: FastifyRequest, content: readonly Grant[] | undefined): Promise<void> {
     const { kind, thing: name } = request.params as Thing;
@@ -213,12 +236,19 @@ export function addCurationRoutes(app: FastifyInstance, { federation }: AdminPar
         params: thing,
         headers: conditional,
         body: { type: "object", additionalProperties: false, required: ["grants"], properties: { grants } },
-        response: { 204: { type: "null" }, default: problemResponse },
+        response: {
+          200: {
+            type: "object",
+            properties: { notes: { type: "array", items: text, description: "What was named and is not there." } },
+          },
+          default: problemResponse,
+        },
       }),
     },
-    async (request, reply) => {
-      await setVisibility(request, (request.body as { readonly grants: readonly Grant[] }).grants);
-      return reply.code(204).send();
+    async (request) => {
+      const { grants: content } = request.body as { readonly grants: readonly Grant[] };
+      await setVisibility(request, content);
+      return { notes: await missing(request.params as Thing, content) };
     },
   );
 

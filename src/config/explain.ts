@@ -62,16 +62,21 @@ function explainOne(error: ErrorObject, root: unknown, all: readonly ErrorObject
   }
 }
 
+const comparisons: Readonly<Record<string, string>> = {
+  ">=": "at least",
+  "<=": "at most",
+  ">": "more than",
+  "<": "less than",
+};
+
 function limitMessage({ keyword, params, schema, message }: ErrorObject): string {
   switch (keyword) {
+    // In draft 4 a minimum may be excluded itself, so the comparison tells more than the keyword.
     case "minimum":
-      return `must be at least ${params.limit}`;
     case "maximum":
-      return `must be at most ${params.limit}`;
     case "exclusiveMinimum":
-      return `must be more than ${params.limit}`;
     case "exclusiveMaximum":
-      return `must be less than ${params.limit}`;
+      return `must be ${comparisons[String(params.comparison)]} ${params.limit}`;
     case "minLength":
       return params.limit === 1 ? "must not be empty" : `must have at least ${params.limit} characters`;
     case "maxLength":

@@ -69,7 +69,8 @@ const http = section({
 /** Departures from the rules by which a provider's catalogs are published. */
 export const publicationSchema: JsonSchema = closed({
   changes: closed(Object.fromEntries(changeKinds.map((kind) => [kind, { enum: ["always", "unused", "never"] }]))),
-  massRemovalPercent: { type: "integer", minimum: 0, maximum: 100 },
+  // No provider's setting lets most of a catalog go by itself.
+  massRemovalPercent: { type: "integer", minimum: 0, maximum: 50 },
 });
 
 const provider = closed(

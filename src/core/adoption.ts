@@ -63,6 +63,8 @@ export interface Claim {
 export interface AdoptionMoment {
   readonly now: Millis;
   readonly by: string;
+  /** The same as the audit trail tells it. */
+  readonly actor: JsonObject;
   readonly requestId?: string;
   /** Ids for the instance, then for its bindings. */
   readonly uids: readonly string[];
@@ -122,7 +124,7 @@ export function decideAdoption(world: AdoptionWorld, wish: AdoptionWish, moment:
           outcome: "succeeded",
           platformId: platform.id,
           instanceId: instance.instanceId,
-          actor: { by: moment.by },
+          actor: moment.actor,
           details: {
             provider: placement.plan.provider,
             plan: placement.plan.id,

@@ -2,7 +2,7 @@
 
 /** An expected "no". `error` is OSB's error code where one is defined, else Lotse's own CamelCase word. */
 export interface Refusal {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 410 | 412 | 413 | 415 | 422 | 500 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 410 | 412 | 413 | 415 | 417 | 422 | 500 | 503;
   readonly error: RefusalCode;
   /** For the person ordering: what was wrong and what to do. */
   readonly description: string;

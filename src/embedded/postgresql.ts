@@ -54,7 +54,9 @@ export async function startPostgresql(options: EmbeddedOptions): Promise<Embedde
 
 function chooseHome(options: EmbeddedOptions, user: ServerUser): string {
   const wanted = resolve(options.directory);
-  const home = isReachable(wanted, user) ? wanted : join(reachableHome, hash("sha256", wanted, "hex").slice(0, 16));
+  // Whoever removes the data directory to begin anew has a new password then, and gets a new home as well.
+  const elsewhere = hash("sha256", `${wanted}\n${options.superuserPassword}`, "hex").slice(0, 16);
+  const home = isReachable(wanted, user) ? wanted : join(reachableHome, elsewhere);
   if (home !== wanted)
     options.log(`PostgreSQL runs as another user, which cannot reach ${wanted}; its data is kept in ${home} instead.`);
   mkdirSync(home, { recursive: true, mode: 0o755 });

@@ -16,7 +16,7 @@ import { Secret } from "../core/secret.ts";
 import type { Adoptions } from "../store/adoptions.ts";
 import type { Beliefs } from "../store/beliefs.ts";
 import type { Store } from "../store/store.ts";
-import type { Actor } from "./result.ts";
+import { type Actor, actorTold } from "./result.ts";
 
 export interface Adopting {
   /** With `dryRun` nothing is written, and what would be is told. With obstacles nothing is written either. */
@@ -89,6 +89,7 @@ export function createAdopting(parts: AdoptingParts): Adopting {
       const moment = {
         now: now(),
         by: by.name,
+        actor: actorTold(by),
         uids,
         ...(by.requestId !== undefined && { requestId: by.requestId }),
       };

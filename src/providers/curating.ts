@@ -55,6 +55,7 @@ export function createCurating(parts: CuratingParts): Curating {
       if (objections.length > 0) return obstacle("HasInstances", objections.join(" "));
       const entry = auditOf(overlay === undefined ? "overlay.removed" : "overlay.changed", by, now(), {
         provider: name,
+        ...(overlay !== undefined && { overlay }),
       });
       if (!(await curation.setOverlay(name, overlay, { version, at: now(), by: by.name, audit: entry }))) return stale;
       await keeper.rebuild();

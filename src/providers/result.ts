@@ -57,12 +57,19 @@ export async function seen(
   return provider.version === version ? { done: provider } : stale;
 }
 
+/** Who acts, as the audit trail tells it. */
+export const actorTold = ({ name, token }: Actor): JsonObject => ({
+  by: "token",
+  principal: name,
+  ...(token !== undefined && { token }),
+});
+
 export function auditOf(action: string, by: Actor, at: Millis, details: JsonObject): AuditEntry {
   return {
     at,
     action,
     outcome: "succeeded",
-    actor: { by: "token", principal: by.name, ...(by.token !== undefined && { token: by.token }) },
+    actor: actorTold(by),
     details,
     ...(by.requestId !== undefined && { requestId: by.requestId }),
   };

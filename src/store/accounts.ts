@@ -109,7 +109,8 @@ export function createAccounts(knex: Knex): Accounts {
     rotate: (account, { id, hash, createdAt }, oldUntil, audit) =>
       changeOne(account, {}, audit, async (transaction) => {
         const ofPlatform = () => transaction("platform_passwords").where({ platform_id: account.id });
-        await ofPlatform().where("expires_at", "<=", createdAt).delete();
+        // Of two at most: who rotates once more, as the newest leaked perhaps, ends the one before it.
+        await ofPlatform().whereNotNull("expires_at").delete();
         await ofPlatform().whereNull("expires_at").update({ expires_at: oldUntil });
         await transaction("platform_passwords").insert({ id, platform_id: account.id, hash, created_at: createdAt });
       }),

@@ -259,11 +259,15 @@ story("platforms are registered, listed in pages and given new passwords; secret
   const rotated = await ask("POST", "/platforms/cf/rotate", undefined, { "if-match": '"1"' });
   t.match(rotated.body, { version: 2, password: /^[\w-]{43}$/ });
   passwords.push(String(rotated.body.password));
-  const changed = await ask("POST", "/platforms/cf/disable", undefined, { "if-match": '"2"' });
-  t.match(changed.body, { state: "disabled", version: 3 });
-  isProblem(t, await ask("POST", "/platforms/cf/rotate", undefined, { "if-match": '"3"' }), 409, "Disabled");
+  const again = await ask("POST", "/platforms/cf/rotate", undefined, { "if-match": '"2"' });
+  passwords.push(String(again.body.password));
+  const kept = await broker.open.knex("platform_passwords").where({ platform_id: one.body.id });
+  t.equal(kept.length, 2, "the newest two are valid: one that leaked is gone with the second rotation");
+  const changed = await ask("POST", "/platforms/cf/disable", undefined, { "if-match": '"3"' });
+  t.match(changed.body, { state: "disabled", version: 4 });
+  isProblem(t, await ask("POST", "/platforms/cf/rotate", undefined, { "if-match": '"4"' }), 409, "Disabled");
   t.same((await all(ask, "/platforms?state=disabled")).length, 1);
-  t.equal((await ask("POST", "/platforms/cf/enable", undefined, { "if-match": '"3"' })).body.state, "active");
+  t.equal((await ask("POST", "/platforms/cf/enable", undefined, { "if-match": '"4"' })).body.state, "active");
   isProblem(t, await ask("GET", "/platforms/nowhere"), 404, "NotFound");
 
   for (const action of ["platform.added", "platform.rotated", "platform.disabled", "platform.enabled"]) {

@@ -2,6 +2,7 @@
 import t from "tap";
 import type { JsonObject } from "../../src/core/json.ts";
 import { clientOf } from "../support/admin.ts";
+import { syncPlan } from "../support/broker.ts";
 import { service, settingsFor } from "../support/federation.ts";
 import { startScriptedBroker } from "../support/scripted-broker.ts";
 import { storiesOnBothDatabases } from "../support/stories.ts";
@@ -137,7 +138,20 @@ story(
       ask("PUT", "/visibility/plan/x", grants, first),
       ask("PUT", "/visibility/plan/x", grants, first),
     ]);
-    t.same(both.map(({ status }) => status).sort(), [204, 412]);
+    t.same(both.map(({ status }) => status).sort(), [200, 412]);
+    t.same(both.find(({ status }) => status === 200)?.body.notes, [
+      'There is no plan "x" at present; it will count once there is one.',
+      'There is no platform "cf-north" at present; nobody sees it by this grant.',
+    ]);
+    const known = { grants: [{ platform: "cf" }] };
+    t.match(await ask("PUT", `/visibility/plan/${syncPlan}`, known, first), { status: 200, body: { notes: [] } });
+    const { body: page } = await ask("GET", "/visibility?limit=1");
+    const { body: rest } = await ask("GET", `/visibility?limit=1&cursor=${page.next}`);
+    const things = (part: JsonObject) => (part.items as { readonly thing: string }[]).map(({ thing }) => thing);
+    t.same([...things(page), ...things(rest)].sort(), [syncPlan, "x"].sort(), "page by page");
+    t.equal(rest.next, undefined);
+    t.match((await ask("GET", "/visibility?kind=offering")).body, { items: [] });
+    t.equal((await ask("DELETE", `/visibility/plan/${syncPlan}`, undefined, { "if-match": '"1"' })).status, 204);
     t.match((await ask("GET", "/visibility")).body.items, [
       { kind: "plan", thing: "x", grants: grants.grants, version: 1 },
     ]);

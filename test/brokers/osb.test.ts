@@ -337,6 +337,37 @@ t.test("a considered no reaches the customer in the downstream's words, without 
   t.equal((await both.lotse.ask("PUT", `${both.instance}${incomplete}`, order())).status, 201, "the id stays free");
 });
 
+t.test("what Lotse signs in with is not shown by a broker that repeats it", async (t) => {
+  const both = await chain(t);
+  const header = `Basic ${Buffer.from(`${basic.username}:${basic.password}`).toString("base64")}`;
+  const fetched = "Bearer eyJhbGciOi.JIUzI1NiJ9.c2lnbmF0dXJl";
+  const description = `I got ${header}, that is ${basic.password} and ${header.slice(6)}, and not ${fetched}.`;
+  both.downstream.script.provision.push(answers(400, { description }));
+  const { body } = await both.lotse.ask("PUT", both.instance, order());
+  t.equal(body.description, "I got Basic […], that is […] and […], and not Bearer […]");
+});
+
+t.test(
+  "maintenance is handed on when it is asked for, and a new order never meets a version of yesterday",
+  async (t) => {
+    const both = await chain(t);
+    await verbs.provision(both);
+    const at = (version: string) =>
+      [syncPlan, largerPlan].map((id) => planOf(id, { backend: backend(id), maintenanceInfo: { version } }));
+    both.lotse.offer([{ ...offering, plans: at("1.1.0") }]);
+    const newer = { maintenance_info: { version: "1.1.0" } };
+    t.equal((await both.lotse.ask("PATCH", both.instance, access(syncPlan, newer))).status, 200);
+    t.equal((await both.lotse.ask("PATCH", both.instance, access(largerPlan))).status, 200);
+    const sent = both.downstream.calls.map(({ asked, body }) => [asked, body.maintenance_info]);
+    // Lotse may serve an earlier catalog than the downstream's: one that is held, or that was gone back to.
+    t.same(sent, [
+      ["provision", undefined],
+      ["update", { version: "1.1.0" }],
+      ["update", undefined],
+    ]);
+  },
+);
+
 t.test("a no after a lost answer is not believed to mean that nothing is there", async (t) => {
   const both = await chain(t);
   both.downstream.script.provision.push(dropped, answers(400, { description: "Quota." }));

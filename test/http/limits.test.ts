@@ -115,8 +115,11 @@ const cases: readonly (readonly [string, readonly (string | Buffer)[], number, R
     "a compressed body",
     put(Buffer.from([0x1f, 0x8b, 8, 0]), path, `${json}Content-Encoding: gzip\r\n`),
     400,
-    /UTF-8|JSON/,
+    /Content-Encoding/,
   ],
+  ["a coding the body does not have", put(good, path, `${json}Content-Encoding: gzip\r\n`), 400, /Content-Encoding/],
+  ["no Host", [`PUT ${path} HTTP/1.1\r\nConnection: close\r\n\r\n`], 400, /Host/],
+  ["an expectation nobody knows", [head(path, `${json}Expect: banana\r\nContent-Length: 0\r\n`)], 417, /100-continue/],
   [
     "length and chunks at once",
     [head(path, `${json}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n`), chunked(good)],

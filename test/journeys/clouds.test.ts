@@ -1,4 +1,7 @@
-/** The same OSB client orders from a public authority's cloud and from external ones, through the broker's own process. */
+/**
+ * The same OSB client orders from a public authority's cloud and from external ones, through the broker's own process, whose
+ * own records are kept in PostgreSQL; those of clouds-crash.test.ts are kept in SQLite.
+ */
 import { join } from "node:path";
 import t from "tap";
 import { temporaryDirectory } from "../support/broker.ts";
@@ -6,11 +9,13 @@ import { startBrokerProcess } from "../support/broker-process.ts";
 import { order } from "../support/buyer.ts";
 import { openClouds } from "../support/clouds.ts";
 import { onPeers } from "../support/peers.ts";
+import { postgresqlForTests } from "../support/postgresql.ts";
 
 await onPeers(t, ["openstack", "openstack-2", "aws", "ceph"], async (facts) => {
   const { wares, provider, catalog, space } = await openClouds(t, facts);
   const directory = join(temporaryDirectory(t), "data");
-  const broker = await startBrokerProcess(t, { directory, catalog, provider });
+  const databaseUrl = await (await postgresqlForTests(t)).emptyDatabase("clouds");
+  const broker = await startBrokerProcess(t, { directory, catalog, provider, databaseUrl });
   t.jobs = wares.length;
   for (const ware of wares)
     void t.test(`${ware.what} is ordered, used, enlarged, its access renewed, and given back`, async (t) => {

@@ -1,7 +1,8 @@
 /** PUT /v2/service_instances/:instance_id (OSB 2.17, Provisioning). */
 import { test } from "tap";
-import { asyncPlan, largerPlan, offering, order, planOf, syncPlan } from "../support/broker.ts";
+import { asyncPlan, largerPlan, offering, order, planOf, startTestBroker, syncPlan } from "../support/broker.ts";
 import { createGate } from "../support/gate.ts";
+import { createScripted } from "../support/scripted.ts";
 import {
   answersAsTheTableSays,
   asyncRequired,
@@ -150,6 +151,32 @@ test("an order must name a plan of its offering, and fit that plan's schema", as
       body: { description: /parameters\.size/ },
     },
   ]);
+});
+
+const drafts = [
+  "http://json-schema.org/draft-04/schema#",
+  "http://json-schema.org/draft-06/schema#",
+  "http://json-schema.org/draft-07/schema#",
+  "https://json-schema.org/draft/2019-09/schema",
+  "https://json-schema.org/draft/2020-12/schema",
+];
+
+test("parameters are checked by schemas of any draft from 4 to 2020-12, and the field is named (Schemas Object)", async (t) => {
+  for (const $schema of drafts) {
+    // A limit that is itself excluded is written otherwise in draft 4 than in all later ones.
+    const limit = $schema.includes("draft-04") ? { minimum: 0, exclusiveMinimum: true } : { exclusiveMinimum: 0 };
+    const create = { $schema, type: "object", properties: { size: { type: "number", ...limit } } };
+    const plans = [planOf(syncPlan, { schemas: { create } })];
+    const broker = await startTestBroker(t, { adapter: createScripted().adapter, offerings: [{ ...offering, plans }] });
+    const put = (id: string, size: number) =>
+      broker.ask("PUT", `/service_instances/${id}`, order(syncPlan, { parameters: { size } }));
+    t.equal((await put("fits", 0.5)).status, 201, $schema);
+    t.match(
+      await put("does-not", 0),
+      { status: 400, body: { description: /parameters\.size must be more than 0/ } },
+      $schema,
+    );
+  }
 });
 
 test("of maintenance_info only the version counts, and only for a new order (Maintenance Info Object)", async (t) => {
