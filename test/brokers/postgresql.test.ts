@@ -12,7 +12,7 @@ import { closedPort, losingWire, silentWire } from "../support/wire.ts";
 import { type BindingThing, keepsEveryPromise, openStage, type Stage, type Subject, type Thing } from "./promise.ts";
 
 const server = await postgresqlForTests(t);
-for (const setting of ["log_statement = 'all'", "log_min_duration_statement = 0", "log_connections = 'all'"])
+for (const setting of ["log_statement = 'all'", "log_min_duration_statement = 0", "log_connections = on"])
   await server.query(`ALTER SYSTEM SET ${setting}`);
 await server.query("SELECT pg_reload_conf()");
 
