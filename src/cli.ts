@@ -28,6 +28,11 @@ Settings come from the environment (LOTSE_HOST, LOTSE_PORT, LOTSE_DATA_DIR, LOTS
 LOTSE_DATABASE_URL) and from lotse.yaml. Commands about providers, orphans and tasks ask the broker at LOTSE_URL with the token LOTSE_TOKEN;
 where Lotse runs, without both, the file first-run.json says them. Secrets are never taken from the command line.`;
 
+/** Only when it is needed, as the whole broker comes with it. */
+const bringBroker = () => import("./local-commands.ts");
+
+const secretsOf = async (adapter: string) => (await bringBroker()).secretsOf(adapter);
+
 /** Those that ask a running broker. */
 function remoteCommand(args: readonly string[]): typeof providerCommand | undefined {
   if (isProviderCommand(args)) return providerCommand;
@@ -51,9 +56,8 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     return 2;
   }
   try {
-    if (remote !== undefined) return await remote(args, process.env, process.cwd());
-    // Only now, as the whole broker comes with it.
-    const { localCommand } = await import("./local-commands.ts");
+    if (remote !== undefined) return await remote(args, process.env, process.cwd(), secretsOf);
+    const { localCommand } = await bringBroker();
     return await localCommand(args);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);

@@ -25,6 +25,9 @@ export async function localCommand(args: readonly string[]): Promise<number> {
   return withAccounts(config, (parts) => platformCommand(parts, action, name));
 }
 
+/** Names of an adapter's settings that hold secrets; none for an adapter there is not. */
+export const secretsOf = (adapter: string): readonly string[] => adapterKinds.get(adapter)?.secrets ?? [];
+
 async function serve(config: Config): Promise<number> {
   // A signal during the start is kept until there is something to stop.
   const told = new Promise<void>((resolve) => {

@@ -1,8 +1,9 @@
 /** The commands about providers and their catalogs. They ask a running broker's management API, from wherever they are. */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { formatProblem, type Problem } from "./config/problem.ts";
 import { readSecret } from "./config/secrets.ts";
-import { parseYamlFile } from "./config/yaml-file.ts";
+import { parseYamlFile, type YamlFile } from "./config/yaml-file.ts";
 import { isJsonObject, type Json, type JsonObject } from "./core/json.ts";
 import { Secret } from "./core/secret.ts";
 import { firstRunFile, readFirstRun } from "./first-run.ts";
@@ -55,8 +56,16 @@ export class Refusal extends Error {}
 
 export type Environment = { readonly [name: string]: string | undefined };
 
+/** Names of an adapter's settings that hold secrets; none for an adapter that is not known here. */
+export type SecretsOf = (adapter: string) => Promise<readonly string[]>;
+
 /** Returns the exit code. LOTSE_URL and LOTSE_TOKEN say whom to ask and who asks; without, the first start's file does. */
-export async function providerCommand(args: readonly string[], env: Environment, cwd: string): Promise<number> {
+export async function providerCommand(
+  args: readonly string[],
+  env: Environment,
+  cwd: string,
+  secretsOf: SecretsOf,
+): Promise<number> {
   const [group = "", action = "", name = "", word] = args;
   try {
     const api = connect(env, cwd);
@@ -65,7 +74,7 @@ export async function providerCommand(args: readonly string[], env: Environment,
     else if (group === "overlay") await setOverlay(api, name, readDocument(word ?? "", cwd));
     else if (action === "list") await list(api);
     else if (action === "register" || action === "edit")
-      await write(api, action, name, withSecrets(word ?? "", env, cwd));
+      await write(api, action, name, await withSecrets(word ?? "", env, cwd, secretsOf));
     else if (action === "refresh") await refresh(api, name);
     else await act(api, action, name, word);
     return 0;
@@ -107,19 +116,31 @@ export function connect(env: Environment, cwd: string): Api {
           `the broker at ${url} cannot be asked: ${cause instanceof Error ? cause.message : error.message}`,
         );
       });
-      const text = await answer.text();
-      const json = text === "" ? {} : (JSON.parse(text) as JsonObject);
-      if (!answer.ok) throw new Refusal(explain(json, answer.status));
-      return { body: json, etag: answer.headers.get("etag") ?? "" };
+      const json = readJson(await answer.text());
+      if (json !== undefined && answer.ok) return { body: json, etag: answer.headers.get("etag") ?? "" };
+      throw new Refusal(isJsonObject(json) && "detail" in json ? explain(json) : notLotse(answer.url, answer.status));
     },
   };
 }
 
+/** Undefined: it is no JSON, and so no answer of the management API. */
+function readJson(text: string): JsonObject | undefined {
+  try {
+    return text === "" ? {} : (JSON.parse(text) as JsonObject);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Every no of the management API says why; whatever answers otherwise is something else. */
+const notLotse = (asked: string, status: number): string =>
+  `${asked} answered ${status}, and not as Lotse's management API does. LOTSE_URL is to be the broker's own address and no more, such as http://127.0.0.1:8080.`;
+
 /** A problem of RFC 9457 for a terminal: what, and beneath it where. */
-function explain({ detail, errors }: JsonObject, status: number): string {
+function explain({ detail, errors }: JsonObject): string {
   const places = Array.isArray(errors) ? (errors as readonly JsonObject[]) : [];
   const lines = places.map((each) => `  ${each.pointer ?? each.parameter ?? ""}: ${each.detail ?? ""}`);
-  return [String(detail ?? `the broker answered ${status}`), ...lines].join("\n");
+  return [String(detail), ...lines].join("\n");
 }
 
 const pathOf = (name: string) => `/providers/${encodeURIComponent(name)}`;
@@ -212,12 +233,17 @@ async function setOverlay(api: Api, name: string, document: JsonObject): Promise
 }
 
 export function readDocument(path: string, cwd: string): JsonObject {
-  const file = parseYamlFile(textOf(path, cwd), path);
-  const [problem] = file.problems;
-  if (problem !== undefined) throw new Refusal(`${path}:${problem.line ?? 1}: ${problem.message}`);
-  if (!isJsonObject(file.value)) throw new Refusal(`${path} must hold keys and values.`);
-  return file.value;
+  return readFile(path, cwd).document;
 }
+
+function readFile(path: string, cwd: string): { readonly file: YamlFile; readonly document: JsonObject } {
+  const file = parseYamlFile(textOf(path, cwd), path);
+  if (file.problems.length > 0) throw new Refusal(listed(file.problems));
+  if (!isJsonObject(file.value)) throw new Refusal(`${path} must hold keys and values.`);
+  return { file, document: file.value };
+}
+
+const listed = (problems: readonly Problem[]): string => problems.map(formatProblem).join("\n");
 
 function textOf(path: string, cwd: string): string {
   try {
@@ -229,16 +255,24 @@ function textOf(path: string, cwd: string): string {
   }
 }
 
-/** References to secrets below `settings` are replaced by what they point to, here, where those are. */
-function withSecrets(path: string, env: Environment, cwd: string): JsonObject {
-  const document = readDocument(path, cwd);
+/**
+ * References to secrets below `settings` are replaced by what they point to, here, where those are. What the adapter calls
+ * a secret must be such a reference, as in lotse.yaml; null takes a secret away.
+ */
+async function withSecrets(path: string, env: Environment, cwd: string, secretsOf: SecretsOf): Promise<JsonObject> {
+  const { file, document } = readFile(path, cwd);
   const settings = isJsonObject(document.settings) ? document.settings : {};
   const source = { env, directory: dirname(resolve(cwd, path)) };
+  const problems: Problem[] = [];
+  const secrets = await secretsOf(String(document.adapter));
   const read = Object.entries(settings).map(([key, value]): [string, Json] => {
     const isReference = isJsonObject(value) && ("env" in value || "file" in value);
-    const secret = isReference ? readSecret(value, source) : undefined;
-    if (typeof secret === "string") throw new Refusal(`${path}: settings.${key}: ${secret}`);
-    return [key, secret?.reveal() ?? value];
+    if (!isReference && (value === null || !secrets.includes(key))) return [key, value];
+    const secret = readSecret(value, source);
+    if (typeof secret !== "string") return [key, secret.reveal()];
+    problems.push(file.problem(["settings", key], secret));
+    return [key, null];
   });
+  if (problems.length > 0) throw new Refusal(listed(problems));
   return { ...document, settings: Object.fromEntries(read) };
 }

@@ -2,6 +2,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import t, { type Test } from "tap";
@@ -53,6 +55,48 @@ t.test("--help names every command, and what is no command is told so", async (t
   const remote = { ...env, LOTSE_URL: "http://127.0.0.1:9", LOTSE_TOKEN: "x" };
   const missing = await lotse(["provider", "register", "land", "nowhere.yaml"], remote);
   t.match(missing, { code: 1, stderr: "lotse: nowhere.yaml cannot be read: there is no such file.\n" });
+});
+
+t.test("asked at an address that is not Lotse's, a command says which one and what LOTSE_URL is to be", async (t) => {
+  const web = createServer((request, response) => {
+    response.statusCode = 404;
+    response.end(request.url?.startsWith("/page") ? "<html>no such page</html>" : "{}");
+  }).listen(0, "127.0.0.1");
+  t.teardown(() => void web.close());
+  await once(web, "listening");
+  const base = `http://127.0.0.1:${(web.address() as AddressInfo).port}`;
+  for (const path of ["/api", "/page"]) {
+    const { code, stderr } = await lotse(["provider", "list"], { LOTSE_URL: base + path, LOTSE_TOKEN: "x" });
+    t.equal(code, 1);
+    t.match(stderr, `lotse: ${base}${path}/api/v1/providers?limit=200 answered 404, and not as Lotse's`);
+    t.match(stderr, "LOTSE_URL is to be the broker's own address and no more, such as http://127.0.0.1:8080.");
+  }
+});
+
+t.test("a provider's file with secrets in it is refused as lotse.yaml would be, before anything is sent", async (t) => {
+  const cwd = reachableDirectory(t);
+  const write = (password: string) =>
+    writeFileSync(
+      join(cwd, "land.yaml"),
+      `adapter: osb\nsettings:\n  url: https://land.example\n  username: lotse\n  password: ${password}\n  token: { env: NONE }\n`,
+    );
+  const env = { LOTSE_URL: "http://127.0.0.1:9", LOTSE_TOKEN: "x" };
+  write("hunter2");
+  for (const action of ["register", "edit"]) {
+    const { code, stderr } = await lotse(["provider", action, "land", "land.yaml"], env, cwd);
+    t.equal(code, 1);
+    t.same(stderr.trimEnd().split("\n"), [
+      "lotse: land.yaml:5: settings.password: is a secret and must not stand here: write { env: NAME } or { file: path } instead",
+      "land.yaml:6: settings.token: the environment variable NONE is not set",
+    ]);
+  }
+  write("{ env: LAND }");
+  const { stderr } = await lotse(
+    ["provider", "register", "land", "land.yaml"],
+    { ...env, LAND: "hunter2", NONE: "x" },
+    cwd,
+  );
+  t.match(stderr, /cannot be asked/, "with references the broker is asked");
 });
 
 t.test("nothing is taken from the command line that is not asked for, least of all a secret", async (t) => {
