@@ -1,11 +1,11 @@
 /** Reads the environment and lotse.yaml, once, at start: everything is right, or everything that is wrong is told. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { dirname, relative, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { type Database, readEnvironment, unknownVariables } from "./config/environment.ts";
 import { explain } from "./config/explain.ts";
 import { schemaCompiler } from "./config/json-schema.ts";
-import { formatProblem, type Path, type Problem } from "./config/problem.ts";
+import { formatProblem, type Path, type Problem, shownPath } from "./config/problem.ts";
 import { type ProviderAccount, type ProviderEntry, readProviders, secretReferences } from "./config/providers.ts";
 import { configSchema } from "./config/schema.ts";
 import { type Environment, readSecret, reason, type SecretSource, variableOf } from "./config/secrets.ts";
@@ -111,9 +111,9 @@ export function readConfig(env: Environment, cwd: string, kinds: ReadonlyMap<str
 
 function readFile(path: string | undefined, cwd: string, problems: Problem[]): YamlFile {
   if (path === undefined) return parseYamlFile("", "lotse.yaml");
-  const name = relative(cwd, path) || path;
+  const name = shownPath(path, cwd);
   try {
-    const file = parseYamlFile(readFileSync(path, "utf8"), name.startsWith("..") ? path : name);
+    const file = parseYamlFile(readFileSync(path, "utf8"), name);
     problems.push(...file.problems);
     return file;
   } catch (error) {

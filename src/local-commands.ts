@@ -69,10 +69,12 @@ function reportCatalog(config: Config): number {
     config.providers === undefined
       ? demoAccounts
       : new Map([...config.providers].map(([name, { adapter }]) => [name, adapter]));
-  const problems = checkCatalog(config.catalogDirectory, adapterKinds, kinds);
+  const { problems } = checkCatalog(config.catalogDirectory, adapterKinds, kinds);
   for (const problem of problems) console.error(formatProblem(problem));
   const errors = problems.filter(({ severity }) => severity === "error").length;
-  console.log(errors === 0 ? "The catalog keeps all rules." : `${errors} rule(s) broken.`);
+  const warnings = problems.length - errors;
+  const aside = warnings === 0 ? "" : ` ${warnings} warning(s) above.`;
+  console.log((errors === 0 ? "The catalog keeps all rules." : `${errors} rule(s) broken.`) + aside);
   return errors === 0 ? 0 : 1;
 }
 

@@ -5,10 +5,10 @@ import { type DestinationStream, pino } from "pino";
 import { adapterKinds } from "../brokers/index.ts";
 import { createAccountParts } from "./admin/parts.ts";
 import { type AppLog, buildApp } from "./app.ts";
-import { checkRules } from "./catalog/check.ts";
-import { overlayCheck, readOverlays } from "./catalog/overlay.ts";
+import { checkCatalog } from "./catalog/check.ts";
+import { overlayCheck } from "./catalog/overlay.ts";
 import { projectCatalog } from "./catalog/project.ts";
-import { readCatalog } from "./catalog/read-catalog.ts";
+import { formatProblem, shownPath } from "./config/problem.ts";
 import { type Config, ConfigError, type ProviderAccount } from "./config.ts";
 import type { AdapterKind } from "./core/adapter.ts";
 import { createIds } from "./core/ids.ts";
@@ -126,7 +126,7 @@ async function open(
     kinds,
     accounts: accountsConfigured,
     configured,
-    files: await readOfferings(config, accountsConfigured, kinds, knex),
+    files: await readOfferings(config, accountsConfigured, kinds, knex, log),
     onChange: async (catalog) => {
       const prepared = prepareCatalog(catalog);
       await prepared.ready;
@@ -294,20 +294,23 @@ async function readOfferings(
   providers: ReadonlyMap<string, ProviderAccount>,
   kinds: Kinds,
   knex: OpenStore["knex"],
+  log: AppLog,
 ): Promise<CatalogFiles> {
-  const read = readCatalog(config.catalogDirectory);
-  const { overlays, problems: overlayProblems } = readOverlays(config.catalogDirectory);
   const accounts = new Map([...providers].map(([name, { adapter }]) => [name, adapter]));
-  const problems = [...read.problems, ...overlayProblems, ...checkRules(read, kinds, accounts)];
+  const directory = config.catalogDirectory;
+  const { offerings: read, organisations, overlays, problems } = checkCatalog(directory, kinds, accounts);
   if (problems.some(({ severity }) => severity === "error")) throw new ConfigError(problems);
-  const files = read.offerings.map(({ offering }) => offering);
-  const offerings = projectCatalog(files, read.organisations, new Set(providers.keys()));
+  for (const problem of problems) log.warn({}, formatProblem(problem));
+  const files = read.map(({ offering }) => offering);
+  const offerings = projectCatalog(files, organisations, new Set(providers.keys()));
   const moved = await movedPlans(knex, offerings);
   if (moved.length > 0)
-    throw new ConfigError(moved.map((message) => ({ file: "catalog", path: "", message, severity: "error" })));
+    throw new ConfigError(
+      moved.map((message) => ({ file: shownPath(directory), path: "", message, severity: "error" })),
+    );
   return {
     offerings,
-    organisations: read.organisations,
+    organisations,
     overlays,
     overlayCheck: overlayCheck(),
   };

@@ -179,7 +179,7 @@ t.test("catalog check tells everything that is wrong, each with file and line", 
     [change("serviceSubcategory: Relational Databases", "serviceSubcategory: Containers"), /focus: is no pair/],
     [change("provider: it-nord", "provider: nobody"), /provider: is no organisation/],
     [change("integrator: krz-mitte", "integrator: it-nord"), /integrator: must be the provider/],
-    [change("statement_timeout: 60s", "statement_timeout: soon"), /backend\.settings\.statement_timeout: .*pattern/],
+    [change("statement_timeout: 60s", "statement_timeout: soon"), /backend\.settings\.statement_timeout: must match/],
     [
       change("$schema: http://json-schema.org/draft-04/schema#", "$schema: nonsense"),
       /schemas\.create\["\$schema"\]: names no known draft/,
@@ -190,9 +190,44 @@ t.test("catalog check tells everything that is wrong, each with file and line", 
   t.equal(bad.code, 1);
   for (const [line, words] of expected) {
     const told = bad.stderr.split("\n").find((text) => words.test(text)) ?? "";
-    t.ok(told.startsWith(`catalog/postgresql.yaml:${line}: `), `${words}: ${told}`);
+    t.ok(told.startsWith(`${file}:${line}: `), `${words}: ${told}`);
   }
   t.match(bad.stdout, /^\d+ rule\(s\) broken\.$/m);
+});
+
+t.test("catalog check names files as they can be opened, and serve refuses in the same words", async (t) => {
+  const cwd = reachableDirectory(t);
+  const directory = join(cwd, "offers");
+  cpSync(join(checkout, "catalog"), directory, { recursive: true, filter: (path) => !path.endsWith(".schema.json") });
+  mkdirSync(join(directory, "overlays"));
+  const overlay = join(directory, "overlays/land.yaml");
+  writeFileSync(overlay, "offerings:\n  - hide: true\n");
+  const data = { LOTSE_DATA_DIR: join(cwd, "data"), LOTSE_PORT: "0" };
+  const inside = { ...data, LOTSE_CATALOG: "offers" };
+  const words = "2: offerings[0].offering: is missing\n";
+  t.match(await lotse(["catalog", "check"], inside, cwd), { code: 1, stderr: `offers/overlays/land.yaml:${words}` });
+  t.match(await lotse(["catalog", "check"], { ...data, LOTSE_CATALOG: directory }), {
+    code: 1,
+    stderr: `${overlay}:${words}`,
+  });
+
+  writeFileSync(
+    join(cwd, "lotse.yaml"),
+    "providers: { it-nrod: { adapter: manual, settings: { organisation: Nord } } }\n",
+  );
+  t.match(await lotse(["serve"], inside, cwd), { code: 1, stderr: `offers/overlays/land.yaml:${words}` });
+  writeFileSync(overlay, "offerings: []\n");
+  const warned = await lotse(["catalog", "check"], inside, cwd);
+  t.equal(warned.code, 0);
+  t.match(warned.stderr, /^offers\/postgresql\.yaml:\d+: warning: plans\[0\]\.account: .*; did you mean "it-nrod"\?$/m);
+  t.match(warned.stdout, /^The catalog keeps all rules\. \d+ warning\(s\) above\.\n$/);
+
+  const nowhere = await lotse(["catalog", "check"], { ...data, LOTSE_CATALOG: "nowhere" }, cwd);
+  t.equal(nowhere.code, 1);
+  t.match(
+    nowhere.stderr,
+    /^nowhere: cannot be read as the directory of the catalog \(ENOENT\): name yours by LOTSE_CATALOG/,
+  );
 });
 
 t.test("platforms are added, rotated and disabled while the broker runs", async (t) => {

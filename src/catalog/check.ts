@@ -1,81 +1,65 @@
 /** Every rule a catalog has to keep beyond its schemas: OSB's, the platforms', and the domain's. All violations at once. */
-import { draft04, draftOf, type SchemaCompiler, schemaCompiler } from "../config/json-schema.ts";
-import type { Path, Problem } from "../config/problem.ts";
-import type { YamlFile } from "../config/yaml-file.ts";
+import { explain } from "../config/explain.ts";
+import { type SchemaCompiler, schemaCompiler } from "../config/json-schema.ts";
+import { hint, type Problem } from "../config/problem.ts";
 import type { AdapterKind } from "../core/adapter.ts";
-import { isJsonObject, type Json, type JsonSchema } from "../core/json.ts";
-import type { OfferingFile, Organisation, PlanFile } from "./files.ts";
+import { type Draft, type OfferingDraft, type Report, reportOn } from "./draft.ts";
+import type { PlanFile } from "./files.ts";
+import { type KnownOrganisations, organisationRules } from "./organisation-rules.ts";
+import { type Overlay, readOverlays } from "./overlay.ts";
 import { type ReadCatalog, readCatalog } from "./read-catalog.ts";
+import { schemaRules } from "./schema-rules.ts";
+import { uniqueIn } from "./unique.ts";
 
-/** Schema problems and rule violations of a catalog directory. `accounts`: adapter kind by account, where known. */
+export interface CheckedCatalog extends Omit<ReadCatalog, "drafts"> {
+  readonly overlays: ReadonlyMap<string, Overlay>;
+}
+
+/** A catalog directory with everything that is wrong in it, by file and line. `accounts`: adapter kind by account. */
 export function checkCatalog(
   directory: string,
   kinds: ReadonlyMap<string, AdapterKind>,
   accounts: ReadonlyMap<string, string>,
-): readonly Problem[] {
-  const read = readCatalog(directory);
-  return [...read.problems, ...checkRules(read, kinds, accounts)];
+): CheckedCatalog {
+  const { organisations, offerings, drafts, problems } = readCatalog(directory);
+  const { overlays, problems: overlayProblems } = readOverlays(directory);
+  const all = [...problems, ...checkRules(drafts, kinds, accounts), ...overlayProblems];
+  all.sort((a, b) => (a.file === b.file ? (a.line ?? 0) - (b.line ?? 0) : a.file < b.file ? -1 : 1));
+  return { organisations, offerings, overlays, problems: all };
 }
 
-export function checkRules(
-  read: ReadCatalog,
+function checkRules(
+  { organisations, offerings }: ReadCatalog["drafts"],
   kinds: ReadonlyMap<string, AdapterKind>,
   accounts: ReadonlyMap<string, string>,
 ): readonly Problem[] {
   const problems: Problem[] = [];
   // One for all plans: it compiles what they share once, and a fresh one costs eight times as much for each schema.
   const compiler = schemaCompiler();
-  const organisations = new Map(read.organisations.map((organisation) => [organisation.key, organisation]));
-  problems.push(...organisationRules(read.organisations));
+  const known = organisations === undefined ? undefined : organisationRules(organisations, problems);
   const seen = new Map<string, string>();
-  for (const { file, offering } of read.offerings) {
-    const report = (path: Path, message: string) => void problems.push(file.problem(path, message));
-    unique(seen, `id ${offering.id}`, ["id"], file, report);
-    unique(seen, `name ${offering.name}`, ["name"], file, report);
-    offeringRules(offering, report);
-    for (const [index, plan] of offering.plans.entries()) {
-      const at: Report = (path, message) => report(["plans", index, ...path], message);
-      unique(seen, `id ${plan.id}`, ["plans", index, "id"], file, report);
-      unique(seen, `plan ${offering.id} ${plan.name}`, ["plans", index, "name"], file, report);
-      planRules(plan, organisations, at);
+  for (const draft of offerings) {
+    const { id, name, plans, schemas = {} } = draft.content;
+    const report = reportOn(draft, problems);
+    const unique = uniqueIn(draft.file, seen, report);
+    if (id !== undefined) unique(`id ${id}`, ["id"]);
+    if (name !== undefined) unique(`name ${name}`, ["name"]);
+    offeringRules(draft.content, report);
+    for (const [index, plan] of plans.entries()) {
+      const at: Report = (path, message, severity) => report(["plans", index, ...path], message, severity);
+      if (plan.id !== undefined) unique(`id ${plan.id}`, ["plans", index, "id"]);
+      if (plan.name !== undefined) unique(`plan ${draft.file.file} ${plan.name}`, ["plans", index, "name"]);
+      planRules(plan, at);
+      if (known !== undefined) organisationsOfPlan(plan, known, at);
+      accountRules(plan, kinds, accounts, at);
       backendRule(plan, kinds, accounts, compiler, at);
       for (const [key, schema] of Object.entries(plan.schemas ?? {}))
         schemaRules(schema, ["schemas", key], compiler, at);
     }
-    for (const [key, schema] of Object.entries(offering.schemas ?? {}))
-      schemaRules(schema, ["schemas", key], compiler, report);
-    portableRule(offering, report);
+    for (const [key, schema] of Object.entries(schemas)) schemaRules(schema, ["schemas", key], compiler, report);
+    portableRule(draft, report);
   }
   return problems;
-}
-
-type Report = (path: Path, message: string) => void;
-
-function unique(seen: Map<string, string>, what: string, path: Path, file: YamlFile, report: Report): void {
-  const place = `${file.file}:${file.lineOf(path)}`;
-  const first = seen.get(what);
-  if (first !== undefined) report(path, `is used already at ${first}`);
-  else seen.set(what, place);
-}
-
-/** Organisations: the domain's invariants on who may be what. */
-function organisationRules(organisations: readonly Organisation[]): Problem[] {
-  const file = "catalog/organisations.yaml";
-  return organisations.flatMap((organisation) => {
-    const path = `organisations.${organisation.key}`;
-    const problem = (message: string): Problem => ({ file, path, message, severity: "error" });
-    const external = organisation.kind === "external";
-    const forbidden = organisation.roles.filter((role) => external && role !== "supplier");
-    return [
-      ...(forbidden.length > 0 ? [problem("an external organisation can only be a supplier")] : []),
-      ...((organisation.openMarketSharePercent ?? 0) >= 20
-        ? [problem("a public provider earns less than 20 percent on the open market")]
-        : []),
-      ...(organisation.fictional !== organisation.legalName.endsWith("(fiktiv)")
-        ? [problem('a fictional organisation is marked "(fiktiv)" in its name, and only such a one')]
-        : []),
-    ];
-  });
 }
 
 // FOCUS 1.2: each subcategory has exactly one category. The pairs that offerings of the catalogue use.
@@ -101,111 +85,82 @@ const focusPairs = new Set([
 // Cloud Controller adds up the lengths of all tags.
 const longestTags = 2048;
 
-function offeringRules(offering: OfferingFile, report: Report): void {
-  const { serviceCategory, serviceSubcategory } = offering.focus;
-  if (!focusPairs.has(`${serviceCategory}/${serviceSubcategory}`))
+function offeringRules({ focus, tags = [] }: OfferingDraft, report: Report): void {
+  if (focus !== undefined && !focusPairs.has(`${focus.serviceCategory}/${focus.serviceSubcategory}`))
     report(["focus"], "is no pair of service category and subcategory of FOCUS");
-  if ((offering.tags ?? []).join("").length > longestTags)
+  if (tags.join("").length > longestTags)
     report(["tags"], `are longer than ${longestTags} characters together, which Cloud Foundry refuses`);
 }
 
-function planRules(plan: PlanFile, organisations: ReadonlyMap<string, Organisation>, at: Report): void {
-  for (const role of ["provider", "integrator", "publisher"] as const) {
-    const key = plan[role];
-    if (key !== undefined && !organisations.has(key)) at([role], "is no organisation of organisations.yaml");
-  }
-  if (plan.name === "reference-instance") at(["name"], "is reserved by SAP Service Manager");
-  if (organisations.get(plan.provider)?.kind === "external")
-    at(["provider"], "must be a public authority; external organisations are publishers behind an integrator");
-  const external = organisations.get(plan.publisher)?.kind === "external";
-  if (external && plan.integrator !== plan.provider)
-    at(["integrator"], "must be the provider, because the publisher is external");
-  if (plan.price.model !== "free" && plan.price.components.length === 0)
+function planRules({ name, price, acquisition, subscription, maintenance }: Partial<PlanFile>, at: Report): void {
+  if (name === "reference-instance") at(["name"], "is reserved by SAP Service Manager");
+  if (price !== undefined && price.model !== "free" && price.components.length === 0)
     at(["price", "components"], "must not be empty unless the price model is free");
-  if (plan.acquisition === "subscription" && plan.subscription === undefined)
+  if (acquisition === "subscription" && subscription === undefined)
     at(["subscription"], "is missing for a plan acquired as a subscription");
-  if (JSON.stringify(plan.maintenance ?? {}).length > 2000) at(["maintenance"], "is longer than 2000 characters");
+  if (JSON.stringify(maintenance ?? {}).length > 2000) at(["maintenance"], "is longer than 2000 characters");
 }
 
+function organisationsOfPlan(plan: Partial<PlanFile>, known: KnownOrganisations, at: Report): void {
+  for (const role of ["provider", "integrator", "publisher"] as const) {
+    const key = plan[role];
+    if (key !== undefined && !known.has(key))
+      at([role], `is no organisation of organisations.yaml${hint(key, [...known.keys()])}`);
+  }
+  const kindOf = (key: string | undefined) => (key === undefined ? undefined : known.get(key)?.kind);
+  if (kindOf(plan.provider) === "external")
+    at(["provider"], "must be a public authority; external organisations are publishers behind an integrator");
+  if (kindOf(plan.publisher) === "external" && plan.provider !== undefined && plan.integrator !== plan.provider)
+    at(["integrator"], "must be the provider, because the publisher is external");
+}
+
+function accountRules(
+  { account, accountKind }: Partial<PlanFile>,
+  kinds: ReadonlyMap<string, AdapterKind>,
+  accounts: ReadonlyMap<string, string>,
+  at: Report,
+): void {
+  const configured = account === undefined ? undefined : accounts.get(account);
+  if (accountKind !== undefined && !kinds.has(accountKind))
+    at(["accountKind"], `is no adapter${hint(accountKind, [...kinds.keys()])}`);
+  if (accountKind !== undefined && configured !== undefined && configured !== accountKind)
+    at(["account"], `is an account of the adapter ${configured}, and the plan needs one of ${accountKind}`);
+  if (account !== undefined && configured === undefined && accountKind === undefined)
+    at(
+      ["account"],
+      `is no account that is configured, so that the plan is not offered${hint(account, [...accounts.keys()])}`,
+      "warning",
+    );
+}
+
+/** What the plan says to its adapter, where it is known which one that is. */
 function backendRule(
-  plan: PlanFile,
+  { account = "", accountKind, backend }: Partial<PlanFile>,
   kinds: ReadonlyMap<string, AdapterKind>,
   accounts: ReadonlyMap<string, string>,
   compiler: SchemaCompiler,
   at: Report,
 ): void {
-  const { accountKind } = plan;
-  const configured = accounts.get(plan.account);
-  if (accountKind !== undefined && !kinds.has(accountKind)) at(["accountKind"], "is no adapter");
-  if (accountKind !== undefined && configured !== undefined && configured !== accountKind)
-    at(["account"], `is an account of the adapter ${configured}, and the plan needs one of ${accountKind}`);
-  const kind = kinds.get(accountKind ?? configured ?? "");
-  if (kind === undefined) return;
+  const kind = kinds.get(accountKind ?? accounts.get(account) ?? "");
+  if (kind === undefined || backend === undefined) return;
   const validate = compiler.compile(kind.backend);
-  if (validate(plan.backend)) return;
-  for (const error of validate.errors ?? [])
-    at(
-      ["backend", ...error.instancePath.split("/").slice(1)],
-      `${error.message ?? "does not fit"} (adapter ${kind.name})`,
-    );
+  if (validate(backend)) return;
+  for (const { path, message } of explain(validate.errors ?? [], backend))
+    at(["backend", ...path], `${message} (adapter ${kind.name})`);
 }
 
-// OSB, Input Parameters Schema Object.
-const largestSchema = 64 * 1024;
-
-function schemaRules(schema: JsonSchema, path: Path, compiler: SchemaCompiler, report: Report): void {
-  const fault = schemaFault(schema, compiler);
-  if (fault !== undefined) report([...path, ...fault.path], fault.message);
-  else compileRule(schema, path, compiler, report);
-}
-
-/** The first rule that the schema as a document breaks. */
-function schemaFault(
-  schema: JsonSchema,
-  compiler: SchemaCompiler,
-): { readonly path: Path; readonly message: string } | undefined {
-  if (schema.$schema === undefined) return { path: [], message: "needs $schema" };
-  if (draftOf(schema.$schema) === undefined) return { path: ["$schema"], message: "names no known draft" };
-  if (JSON.stringify(schema).length > largestSchema) return { path: [], message: "is larger than 64 kB" };
-  if (hasOutsideReference(schema)) return { path: [], message: "has a $ref to somewhere outside itself" };
-  if (compiler.faults(schema).length > 0) return { path: [], message: "is no valid schema of its draft" };
-  return undefined;
-}
-
-function compileRule(schema: JsonSchema, path: Path, compiler: SchemaCompiler, report: Report): void {
-  if (compiler.faults(schema, draft04).length > 0)
-    report(path, "is no valid draft-04 schema, and Cloud Foundry holds every schema against draft-04");
-  try {
-    compiler.compile(schema);
-    for (const place of wrongDefaults(schema, compiler)) report([...path, ...place], "does not fit its own schema");
-  } catch (error) {
-    report(path, `cannot be compiled: ${error instanceof Error ? error.message : "unknown reason"}`);
-  }
-}
-
-function hasOutsideReference(value: Json): boolean {
-  if (Array.isArray(value)) return value.some(hasOutsideReference);
-  if (!isJsonObject(value)) return false;
-  const { $ref } = value;
-  if (typeof $ref === "string" && !$ref.startsWith("#")) return true;
-  return Object.values(value).some(hasOutsideReference);
-}
-
-/** Paths of defaults that their own schema refuses. */
-function wrongDefaults(schema: JsonSchema, compiler: SchemaCompiler): Path[] {
-  const { properties } = schema;
-  if (properties === undefined || !isJsonObject(properties)) return [];
-  return Object.entries(properties).flatMap(([name, property]) => {
-    if (!isJsonObject(property) || property.default === undefined) return [];
-    const draft = schema.$schema ?? null;
-    const fits = compiler.compile({ ...property, $schema: draft })(property.default);
-    return fits ? [] : [["properties", name, "default"]];
-  });
-}
+// What is compared between plans.
+const compared: ReadonlySet<string | number> = new Set(["publisher", "equivalenceClass", "migration"]);
 
 /** A portable offering keeps its promise only if each class is produced by two who could stand in for each other. */
-function portableRule(offering: OfferingFile, report: Report): void {
-  if (!offering.portable) return;
+function portableRule({ content: offering, faults }: Draft<OfferingDraft>, report: Report): void {
+  if (offering.portable !== true) return;
+  const unclear = faults.some(([key, , inner]) => key === "plans" && (inner === undefined || compared.has(inner)));
+  if (unclear) {
+    // Not in the plans themselves: a place that is wrong already is not reported twice.
+    report(["portable"], "can be looked at only once the mistakes in the plans are mended", "warning");
+    return;
+  }
   for (const [index, plan] of offering.plans.entries()) {
     const { equivalenceClass } = plan;
     if (equivalenceClass === undefined) {

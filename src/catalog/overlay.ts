@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { explain } from "../config/explain.ts";
 import { schemaCompiler } from "../config/json-schema.ts";
-import type { Path, Problem } from "../config/problem.ts";
+import { type Path, type Problem, shownPath } from "../config/problem.ts";
 import { parseYamlFile } from "../config/yaml-file.ts";
 import type { Json, JsonObject, JsonSchema } from "../core/json.ts";
 import type { PriceFile } from "./files.ts";
@@ -72,12 +72,12 @@ export function readOverlays(directory: string): ReadOverlays {
   if (names.length === 0) return { overlays, problems };
   const check = overlayCheck();
   for (const name of names) {
-    const label = `catalog/overlays/${name}`;
-    const file = parseYamlFile(readFileSync(join(folder, name), "utf8"), label);
+    const path = join(folder, name);
+    const file = parseYamlFile(readFileSync(path, "utf8"), shownPath(path));
     problems.push(...file.problems);
     if (file.value === undefined) continue;
     const faults = check(file.value as Json);
-    for (const { path, message } of faults) problems.push(file.problem(path, message));
+    for (const { path: place, message } of faults) problems.push(file.problem(place, message));
     if (faults.length === 0) overlays.set(name.replace(/\.ya?ml$/, ""), file.value as Overlay);
   }
   return { overlays, problems };

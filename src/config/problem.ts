@@ -1,4 +1,5 @@
 /** What is wrong in a configuration or catalog file, and how it is said. */
+import { isAbsolute, relative } from "node:path";
 import { distance } from "fastest-levenshtein";
 
 /** A way into a document: keys and array positions, from the top. */
@@ -21,6 +22,12 @@ export function formatProblem({ file, line, path, message, severity }: Problem):
   const place = line === undefined ? file : `${file}:${line}`;
   const what = path === "" ? message : `${path}: ${message}`;
   return `${place}: ${severity === "warning" ? "warning: " : ""}${what}`;
+}
+
+/** A file or directory as its operator opens it: relative to where they are if it is in there, else absolute. */
+export function shownPath(path: string, cwd = process.cwd()): string {
+  const inside = relative(cwd, path);
+  return inside === "" || inside.startsWith("..") || isAbsolute(inside) ? path : inside;
 }
 
 /** `plans[0].name`; keys that are no plain words are quoted, so that none can pretend to be something else. */

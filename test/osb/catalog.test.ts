@@ -10,6 +10,7 @@ import { checkCatalog } from "../../src/catalog/check.ts";
 import { projectCatalog } from "../../src/catalog/project.ts";
 import { readCatalog } from "../../src/catalog/read-catalog.ts";
 import type { JsonObject } from "../../src/core/json.ts";
+import { demoAccounts } from "../../src/embedded/demo.ts";
 import { catalogText } from "../../src/osb/wire.ts";
 import { offering, offeringId, planOf, startTestBroker, syncPlan, temporaryDirectory } from "../support/broker.ts";
 import { createScripted } from "../support/scripted.ts";
@@ -150,7 +151,7 @@ function problemsAfter(t: Test, change: (offering: Loose) => unknown, second?: (
   };
   write("postgresql.yaml", change);
   if (second !== undefined) write("second.yaml", second);
-  return checkCatalog(directory, adapterKinds, new Map()).map(({ path, message }) => `${path}: ${message}`);
+  return checkCatalog(directory, adapterKinds, demoAccounts).problems.map(({ path, message }) => `${path}: ${message}`);
 }
 
 const first = (offering: Loose): Record<string, unknown> => offering.plans[0] ?? {};
