@@ -4,6 +4,7 @@ import ceph from "./ceph.ts";
 import { kubernetes } from "./kubernetes.ts";
 import openstack from "./openstack.ts";
 import openstack2 from "./openstack-2.ts";
+import { opentofu } from "./opentofu.ts";
 import type { Peer } from "./peer.ts";
 
 export const peers: ReadonlyMap<string, Peer> = new Map<string, Peer>([
@@ -12,4 +13,5 @@ export const peers: ReadonlyMap<string, Peer> = new Map<string, Peer>([
   ["kubernetes", kubernetes],
   ["openstack", openstack],
   ["openstack-2", openstack2],
+  ["opentofu", opentofu],
 ]);
