@@ -3,6 +3,7 @@ import type { House } from "./core/adapter.ts";
 import type { Catalog } from "./core/catalog.ts";
 import type { JsonObject } from "./core/json.ts";
 import { createInbox, type InboxParts } from "./store/inbox.ts";
+import { createStates } from "./store/states.ts";
 
 /** By account. `catalog` is asked when an order comes, so it may be made later than the houses. */
 export function createHouses(parts: Omit<InboxParts, "describe">, catalog: () => Catalog): (account: string) => House {
@@ -15,7 +16,10 @@ export function createHouses(parts: Omit<InboxParts, "describe">, catalog: () =>
     const title = `${displayName(offering)}, ${displayName(plan)}`;
     return { title, ...(form !== undefined && { form }) };
   };
-  return (account) => ({ inbox: createInbox({ ...parts, describe }, account) });
+  return (account) => ({
+    inbox: createInbox({ ...parts, describe }, account),
+    states: createStates(parts, account),
+  });
 }
 
 function displayName({ name, metadata }: { readonly name: string; readonly metadata: JsonObject }): string {

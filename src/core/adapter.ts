@@ -174,6 +174,50 @@ export interface AdapterKind {
 /** What Lotse keeps for an account that has no system of its own. */
 export interface House {
   readonly inbox: Inbox;
+  readonly states: States;
+}
+
+/**
+ * Documents that a tool of the adapter wants kept about what it made, as OpenTofu its state: one for an instance or a
+ * binding, under its id. Kept sealed, written by whoever holds its lock and by nobody else. Every call may be repeated.
+ */
+export interface States {
+  read(id: string): Promise<KeptState | undefined>;
+  /** Of the instance and its bindings, without their bodies. */
+  about(instanceId: string): Promise<readonly KeptState[]>;
+  /** All of the account, without their bodies. */
+  all(): Promise<readonly KeptState[]>;
+  /** Takes the lock unless somebody else has it, and returns the state as it stands then: look whose lock it shows. */
+  lock(about: StateOwner, lock: Pick<StateLock, "id" | "holder">): Promise<KeptState>;
+  /** The lock's holder lives. False: it does not hold the lock (any more), and nothing was written; likewise below. */
+  touch(id: string, lockId: string): Promise<boolean>;
+  write(id: string, lockId: string, body: Secret<string>): Promise<boolean>;
+  /** Gives the lock back and keeps what came of it, in place of what was kept before. */
+  release(id: string, lockId: string, result: Secret<JsonObject>): Promise<boolean>;
+  /** Nothing stands behind it any more: forgotten, lock and all. */
+  remove(id: string, lockId: string): Promise<boolean>;
+}
+
+export interface StateOwner {
+  /** Lotse's own id of the instance or binding. */
+  readonly id: string;
+  readonly instanceId: string;
+  readonly bindingId?: string;
+}
+
+export interface KeptState extends StateOwner {
+  /** Absent: none was written yet, or it was not asked for. */
+  readonly body?: Secret<string>;
+  readonly lock?: StateLock;
+  readonly result?: Secret<JsonObject>;
+}
+
+export interface StateLock {
+  readonly id: string;
+  /** Who has it, as that one says. */
+  readonly holder: Secret<JsonObject>;
+  /** When its holder was heard of last. */
+  readonly seenAt: Date;
 }
 
 /** Tasks for the people of one provider account, who work on them over the management API. Kept sealed. */

@@ -78,12 +78,12 @@ async function carryOut(staff: Staff, shelf: Shelf, id: string): Promise<void> {
 type Calls = { readonly [name in keyof Inbox]: (...args: never[]) => Promise<unknown> };
 
 /** The same inbox, and `around` each of its calls. */
-function around({ inbox }: House, call: <T>(run: () => Promise<T>) => Promise<T>): House {
+function around({ inbox, ...rest }: House, call: <T>(run: () => Promise<T>) => Promise<T>): House {
   const calls = Object.entries(inbox as Calls).map(([name, run]) => [
     name,
     (...args: never[]) => call(() => run(...args)),
   ]);
-  return { inbox: Object.fromEntries(calls) as Inbox };
+  return { ...rest, inbox: Object.fromEntries(calls) as Inbox };
 }
 
 async function subjectOn(t: Test, { house }: InboxBroker, shelf: Shelf): Promise<Subject> {
