@@ -65,7 +65,8 @@ func (r *role) Create(ctx context.Context, request resource.CreateRequest, out *
 		statements := "alter role " + name + login + " password " + text(model.Password.ValueString()) +
 			"; comment on role " + name + " is " + text(model.Comment.ValueString())
 		if group := model.MemberOf.ValueString(); group != "" {
-			statements += "; grant " + quoted(group) + " to " + name
+			// What it makes belongs to the group, so that it can be removed.
+			statements += "; grant " + quoted(group) + " to " + name + "; alter role " + name + " set role " + quoted(group)
 		}
 		_, err = c.Exec(ctx, statements)
 		return err

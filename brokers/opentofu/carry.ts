@@ -1,0 +1,194 @@
+/**
+ * Carries an order out by runs of OpenTofu, whoever started them and wherever they stand: looks at the state's lock and at
+ * what came of the last run, and goes on from there.
+ *
+ * | lock                          | then                                                                    |
+ * | ----------------------------- | ----------------------------------------------------------------------- |
+ * | held by a run of this order   | wait, tell how far it is                                                |
+ * | held by a run of another one  | that one was cancelled: tell it to stop, wait                           |
+ * | its process is gone           | keep what it left, give the lock back, look again                       |
+ * | on another machine            | wait; after `abandonedMs` without a sign of life, break it              |
+ * | free                          | what the last run for this order came to, or else a run                 |
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type KeptState, type Outcome, Secret, type StateOwner, type Tools } from "#adapter";
+import type { Desk, Left } from "./desk.ts";
+import { holderOf, lives } from "./holder.ts";
+import { type Result, resultOf } from "./result.ts";
+import { collect, giveUpOn, startRun, type Wanted } from "./run.ts";
+import { readState, type State } from "./state.ts";
+import { isAboutVariables, reasonOf } from "./words.ts";
+import type { Work } from "./work.ts";
+
+/** What is to be brought about. */
+export interface Task {
+  readonly token: string;
+  readonly owner: StateOwner;
+  readonly removal: boolean;
+  /** `kept`: what made it, where something did. */
+  work(kept: Result | undefined): Work;
+  /** What a run that went through made. */
+  outcome(state: State): Outcome;
+  /** What a "no" that surely changed nothing is called. */
+  readonly clean: (result: Result, state: State) => boolean;
+}
+
+/** A step waits this long for a run, since most are quick; then it says that it is pending. */
+const patienceMs = 2_000;
+
+export async function carry(desk: Desk, task: Task, tools: Tools): Promise<Outcome> {
+  const until = Date.now() + patienceMs;
+  const look = () => within(tools, desk.states.read(task.owner.id));
+  tools.signal.throwIfAborted();
+  let kept = await look();
+  for (;;) {
+    tools.signal.throwIfAborted();
+    if (kept?.lock !== undefined) {
+      const pending = await lookAtHolder(desk, kept, task, tools, until);
+      if (pending !== undefined) return pending;
+      kept = await look();
+      continue;
+    }
+    const known = kept === undefined ? undefined : resultOf(kept);
+    const state = readState(kept?.body?.reveal());
+    if (task.removal && (kept === undefined || state.resources.length === 0)) {
+      if (kept === undefined || (await forget(desk, task, known, tools))) return { state: "done" };
+      kept = await look();
+      continue;
+    }
+    const verdict = judge(desk, task, known, state);
+    if (verdict !== undefined) return verdict;
+    const { account, places } = desk;
+    const pending = (note: string): Outcome => ({ state: "pending", afterMs: account.pollMs, note });
+    if (places.taken >= account.concurrency) return pending("Other orders are being carried out; this one is next.");
+    const run = await within(tools, startRun(desk, wantedFor(task, known), task.token, tools));
+    const left = run === undefined ? "unknown" : await endsBefore(run.ended, until, tools);
+    if (left === undefined) return pending(run?.note() ?? "");
+    kept = left === "unknown" ? await look() : left.kept;
+  }
+}
+
+function wantedFor(task: Task, known: Result | undefined): Wanted {
+  const ours = known?.token === task.token ? known : undefined;
+  return {
+    owner: task.owner,
+    work: task.work(known),
+    removal: task.removal,
+    tries: (ours?.tries ?? 0) + 1,
+    touched: ours?.touched ?? false,
+  };
+}
+
+/** Undefined: the lock may be free by now; look again. */
+async function lookAtHolder(
+  desk: Desk,
+  kept: KeptState,
+  { token }: Task,
+  tools: Tools,
+  until: number,
+): Promise<Outcome | undefined> {
+  const { lock } = kept;
+  if (lock === undefined) return undefined;
+  const { account, host, runs } = desk;
+  const pending = (note: string): Outcome => ({ state: "pending", afterMs: account.pollMs, note });
+  const stopping = "What was under way is being stopped, so that nothing is left half made.";
+  const holder = holderOf(lock.holder.reveal());
+  const run = runs.get(lock.id);
+  if (run !== undefined) {
+    if (run.token !== token) run.stop();
+    const left = await endsBefore(run.ended, until, tools);
+    return left !== undefined ? undefined : pending(run.token === token ? run.note() : stopping);
+  }
+  if (holder.host === host) {
+    if (!lives(holder)) {
+      await within(tools, collect(desk, kept));
+      return undefined;
+    }
+    if (holder.token !== token) process.kill(holder.pid, "SIGTERM");
+    // Not started by this process: it is looked at now and then.
+    if (Date.now() < until) {
+      await sleep(100, undefined, { signal: tools.signal });
+      return undefined;
+    }
+    return pending(
+      holder.token === token ? "A run that was begun before Lotse was started again is going on." : stopping,
+    );
+  }
+  if (lock.seenAt.getTime() + account.abandonedMs > Date.now())
+    return pending("Another replica of Lotse has this order carried out.");
+  tools.log.warn(
+    { state: kept.id, host: holder.host, seenAt: lock.seenAt },
+    "a run is not heard of any more; its lock is broken",
+  );
+  await within(tools, giveUpOn(desk, kept, kept.body?.reveal()));
+  return undefined;
+}
+
+/** Undefined: a run is due. */
+function judge({ account }: Desk, task: Task, result: Result | undefined, state: State): Outcome | undefined {
+  if (result === undefined || result.token !== task.token) return undefined;
+  if (result.state === "lost" || result.state === "stopped") return undefined;
+  if (result.state === "through" && !task.removal) return task.outcome(state);
+  const { tries, at } = result;
+  const final = isAboutVariables(result) || tries >= account.tries;
+  if (final) return { state: "failed", reason: reasonOf(account, result, state), clean: task.clean(result, state) };
+  const waitMs = at + account.retryMs - Date.now();
+  if (waitMs <= 0) return undefined;
+  return {
+    state: "pending",
+    afterMs: waitMs,
+    note: `OpenTofu met an error (attempt ${tries} of ${account.tries}) and tries again.`,
+  };
+}
+
+/** Nothing stands behind the document. False: somebody took its lock. */
+async function forget(
+  desk: Desk,
+  { owner, token, work }: Task,
+  known: Result | undefined,
+  tools: Tools,
+): Promise<boolean> {
+  const id = `${token} forgets ${owner.id}`;
+  const nobody = {
+    token,
+    host: desk.host,
+    pid: 0,
+    born: "none",
+    directory: "",
+    key: "",
+    removal: true,
+    tries: 1,
+    touched: true,
+  };
+  const holder = new Secret({ ...nobody, work: JSON.parse(JSON.stringify(work(known))) });
+  const kept = await within(tools, desk.states.lock(owner, { id, holder }));
+  if (kept.lock?.id !== id) return false;
+  await within(tools, desk.states.remove(owner.id, id));
+  return true;
+}
+
+/** Undefined: it goes on. */
+async function endsBefore(ended: Promise<Left>, until: number, { signal }: Tools): Promise<Left | undefined> {
+  const timer = new AbortController();
+  const late = sleep(Math.max(until - Date.now(), 0), undefined, { signal: AbortSignal.any([signal, timer.signal]) });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([ended, late]);
+  } finally {
+    timer.abort();
+  }
+}
+
+/** Waits no longer than the order may. */
+export async function within<T>({ signal }: Pick<Tools, "signal">, call: Promise<T>): Promise<T> {
+  call.catch(() => undefined);
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([call, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,54 @@
+/** Who holds a lock: which process on which machine, and whether it lives. */
+import { readFileSync, readlinkSync } from "node:fs";
+import { hostname } from "node:os";
+import type { Json, JsonObject } from "#adapter";
+import type { Work } from "./work.ts";
+
+/** What the lock of a state says of the run that has it. Sealed, since it holds the key of the run's journal. */
+export interface Holder {
+  readonly token: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Tells a process from a later one under the same number. */
+  readonly born: string;
+  readonly directory: string;
+  readonly key: string;
+  readonly work: Work;
+  readonly removal: boolean;
+  /** Of the runs under this token, counted from 1. */
+  readonly tries: number;
+  /** An earlier run under this token had begun to change something. */
+  readonly touched: boolean;
+}
+
+export const holderOf = (holder: JsonObject): Holder => holder as unknown as Holder;
+export const asJson = (holder: Holder): JsonObject => holder as unknown as { readonly [name: string]: Json };
+
+/** Two of these are the same only where processes of one can be seen from the other. */
+export function thisHost(): string {
+  const read = (look: () => string) => {
+    try {
+      return look().trim();
+    } catch {
+      return "";
+    }
+  };
+  const boot = read(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8"));
+  return [hostname(), boot, read(() => readlinkSync("/proc/self/ns/pid"))].join(" ");
+}
+
+/** When a process began, by the kernel's clock; undefined: there is none. Where there is no /proc, only whether it is. */
+export function birthOf(pid: number): string | undefined {
+  if (pid <= 0) return undefined;
+  try {
+    if (process.platform !== "linux") return process.kill(pid, 0) ? "" : undefined;
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The name in brackets may hold anything; behind it the state is the first field and the start the twentieth.
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return state === "Z" || state === "X" ? undefined : (fields[18] ?? "");
+  } catch {
+    return undefined;
+  }
+}
+
+export const lives = ({ pid, born }: Holder): boolean => birthOf(pid) === born;

@@ -1,0 +1,28 @@
+/** Everything that has a document here, as far as things stand behind it. */
+import type { Found } from "#adapter";
+import { within } from "./carry.ts";
+import type { Desk } from "./desk.ts";
+import { holderOf } from "./holder.ts";
+import { resultOf } from "./result.ts";
+
+export async function inventory({ states }: Desk, signal: AbortSignal): Promise<readonly Found[]> {
+  signal.throwIfAborted();
+  const all = await within({ signal }, states.all());
+  return all.flatMap((kept) => {
+    const { id, instanceId, bindingId, lock } = kept;
+    const holder = lock === undefined ? undefined : holderOf(lock.holder.reveal());
+    const result = resultOf(kept);
+    const nothing = holder === undefined && result?.resources === 0 && result.state !== "lost";
+    if (nothing) return [];
+    const work = holder?.work ?? result?.work;
+    const operation = holder?.token ?? result?.token;
+    const found: Found = {
+      thing: bindingId === undefined ? "instance" : "binding",
+      id,
+      ...(bindingId !== undefined && { instance: instanceId }),
+      name: `OpenTofu state ${id}${work === undefined ? "" : ` of the module ${work.module}`}`,
+      ...(operation !== undefined && { operation }),
+    };
+    return [found];
+  });
+}

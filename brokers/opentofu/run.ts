@@ -1,0 +1,273 @@
+/** Starts runs, looks after them while this process lives, and collects what runs left that lost theirs. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes, randomUUID } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { type KeptState, Secret, type StateOwner, type Tools } from "#adapter";
+import type { Desk, Left, Run } from "./desk.ts";
+import { asJson, birthOf, type Holder, holderOf } from "./holder.ts";
+import { readJournal } from "./journal.ts";
+import type { Answer, Ending, Job, Progress, Told } from "./protocol.ts";
+import { resultAfter, asJson as resultAsJson } from "./result.ts";
+import type { Account } from "./settings.ts";
+import { readState } from "./state.ts";
+import { asEnvironment, directoryOf, type Work } from "./work.ts";
+
+const runnerPath = fileURLToPath(new URL("./runner.ts", import.meta.url));
+
+/** A holder is heard of this often; much less than any `abandonedMs` that makes sense. */
+const heartbeatMs = 20_000;
+const longestPauseMs = 5_000;
+
+export interface Wanted {
+  readonly owner: StateOwner;
+  readonly work: Work;
+  readonly removal: boolean;
+  readonly tries: number;
+  readonly touched: boolean;
+}
+
+/** Starts one. Undefined: somebody else has the lock, and nothing was begun. */
+export async function startRun(desk: Desk, wanted: Wanted, token: string, tools: Tools): Promise<Run | undefined> {
+  const { account, states } = desk;
+  const { owner, work, removal } = wanted;
+  const source = directoryOf(account, work);
+  const directory = makeDirectory(account);
+  desk.places.taken++;
+  const runner = spawn(process.execPath, [runnerPath], {
+    // A process group of its own: what ends Lotse does not end what OpenTofu is at.
+    detached: true,
+    cwd: directory,
+    // It would spend most of its time on being compiled.
+    env: { NODE_COMPILE_CACHE: join(account.workDirectory, "compiled") },
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  const giveUp = () => {
+    desk.places.taken--;
+    runner.kill("SIGKILL");
+    rmSync(directory, { recursive: true, force: true });
+  };
+  try {
+    const id = randomUUID();
+    const key = randomBytes(32).toString("base64");
+    const pid = runner.pid ?? 0;
+    const holder: Holder = {
+      ...{ token, host: desk.host, pid, born: birthOf(pid) ?? "", directory, key, work, removal },
+      ...{ tries: wanted.tries, touched: wanted.touched },
+    };
+    const kept = await states.lock(owner, { id, holder: new Secret(asJson(holder)) });
+    // A lock that is left behind is found to be that of a process that is gone.
+    if (kept.lock?.id !== id || tools.signal.aborted) {
+      giveUp();
+      return undefined;
+    }
+    prepareDirectory(account, source, directory);
+    const job: Job = {
+      binary: account.binary,
+      commands: removal ? [initCommand, destroyCommand] : [initCommand, applyCommand],
+      directory,
+      environment: environmentOf(account, work, directory),
+      key,
+      state: kept.body?.reveal() ?? null,
+      limitMs: account.runMs,
+    };
+    const run = lookAfter(desk, runner, { id, owner, holder, job }, tools);
+    desk.runs.set(id, run);
+    return run;
+  } catch (error) {
+    giveUp();
+    throw error;
+  }
+}
+
+const initCommand = ["init", "-input=false", "-json"];
+const applyCommand = ["apply", "-auto-approve", "-input=false", "-json"];
+const destroyCommand = ["apply", "-destroy", "-auto-approve", "-input=false", "-json"];
+
+/** A private directory for one run. */
+function makeDirectory({ workDirectory }: Account): string {
+  mkdirSync(workDirectory, { recursive: true, mode: 0o700 });
+  const { uid, mode } = statSync(workDirectory);
+  if (uid !== userInfo().uid || (mode & 0o077) !== 0)
+    throw new Error(`${workDirectory} must belong to Lotse's user and be closed to everybody else (mode 0700).`);
+  return mkdtempSync(join(workDirectory, "run-"));
+}
+
+/** The module, told to keep its state with Lotse, and where providers come from. */
+export function prepareDirectory({ mirror }: Account, source: string, directory: string): void {
+  cpSync(source, directory, { recursive: true, dereference: true });
+  // An override file wins over whatever back end the module names itself.
+  writeFileSync(join(directory, "lotse_override.tf.json"), '{"terraform":{"backend":{"http":{}}}}\n');
+  writeFileSync(
+    join(directory, "tofurc"),
+    `provider_installation {\n  filesystem_mirror {\n    path = ${JSON.stringify(mirror)}\n  }\n}\n`,
+  );
+}
+
+/** All that OpenTofu and its providers get to know. Variables go this way as they are never written to a file. */
+export function environmentOf(
+  account: Account,
+  { variables }: Pick<Work, "variables">,
+  directory: string,
+): { readonly [name: string]: string } {
+  return {
+    PATH: "/usr/local/bin:/usr/bin:/bin",
+    HOME: directory,
+    TMPDIR: directory,
+    ...account.environment,
+    ...account.secretEnvironment.reveal(),
+    ...asEnvironment({ ...variables, ...account.variables, ...account.secretVariables.reveal() }),
+    TF_CLI_CONFIG_FILE: join(directory, "tofurc"),
+    TF_IN_AUTOMATION: "1",
+    CHECKPOINT_DISABLE: "1",
+  };
+}
+
+interface Started {
+  readonly id: string;
+  readonly owner: StateOwner;
+  readonly holder: Holder;
+  readonly job: Job;
+}
+
+/** Keeps what the runner has to hand over, until it ends or this process is told to close. */
+function lookAfter(desk: Desk, runner: ChildProcess, { id, owner, holder, job }: Started, { log }: Tools): Run {
+  const { states } = desk;
+  const { stdin, stdout } = runner;
+  if (stdin === null || stdout === null) throw new Error("The runner has no pipes.");
+  let progress: Progress = { planned: 0, made: 0 };
+  let state = job.state ?? undefined;
+  let over = false;
+  let left: Left = "unknown";
+  const say = (line: Job | Answer) => stdin.write(`${JSON.stringify(line)}\n`);
+  const stop = () => void runner.kill("SIGTERM");
+
+  async function keepState(number: number, body: string): Promise<void> {
+    const kept = await insist(desk, () => states.write(owner.id, id, new Secret(body)));
+    if (kept) state = body;
+    else
+      log.warn(
+        { ...owner, things: readState(body).resources },
+        "a run whose lock was broken wrote a state, which was refused: look whether all of these are known",
+      );
+    say({ answer: number, kept });
+  }
+
+  async function keepEnding(number: number | undefined, ending: Ending | undefined): Promise<void> {
+    over = true;
+    left = await insist(desk, () => settle(desk, owner, { id, holder }, state, ending));
+    if (number !== undefined) say({ answer: number, kept: true });
+    if (ending !== undefined)
+      log.info({ ...owner, code: ending.code, summary: ending.summary, tries: holder.tries }, "OpenTofu ended");
+  }
+
+  stdin.on("error", () => undefined);
+  say(job);
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = (work: () => Promise<void>) => {
+    turn = turn.then(work).catch(() => undefined);
+  };
+  createInterface({ input: stdout }).on("line", (line) => {
+    const told = JSON.parse(line) as Told;
+    if ("progress" in told) progress = told.progress;
+    else if ("state" in told) inTurn(() => keepState(told.ask, told.state));
+    else inTurn(() => keepEnding(told.ask, told.ending));
+  });
+  const heartbeat = setInterval(() => {
+    void states.touch(owner.id, id).then(
+      (held) => (held || over ? undefined : stop()),
+      () => undefined,
+    );
+  }, heartbeatMs);
+  const letGo = () => {
+    stdin.end();
+    stdout.destroy();
+    runner.unref();
+  };
+  const ended = new Promise<Left>((resolve) => {
+    const end = () => {
+      clearInterval(heartbeat);
+      if (desk.runs.delete(id)) desk.places.taken--;
+      resolve(left);
+    };
+    runner.once("close", () => {
+      inTurn(async () => {
+        // It was ended from outside before it could tell how OpenTofu ended.
+        if (!over) await insist(desk, () => collect(desk, { ...owner, lock: lockOf(id, holder) }));
+        else rmSync(holder.directory, { recursive: true, force: true });
+      });
+      void turn.finally(end);
+    });
+    desk.closing.addEventListener("abort", () => {
+      letGo();
+      end();
+    });
+  });
+  return { token: holder.token, stop, ended, note: () => noteOf(holder.removal, progress) };
+}
+
+const lockOf = (id: string, holder: Holder) => ({ id, holder: new Secret(asJson(holder)), seenAt: new Date() });
+
+function noteOf(removal: boolean, { planned, made }: Progress): string {
+  if (planned === 0) return "OpenTofu is finding out what is to be done.";
+  return `${made} of ${planned} ${removal ? "things are removed" : "changes are made"}.`;
+}
+
+/** What has to be kept is kept, whatever the database is at just now. Ends when the account is closed. */
+async function insist<T>(desk: Desk, call: () => Promise<T>): Promise<T> {
+  for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    desk.closing.throwIfAborted();
+    try {
+      return await call();
+    } catch {
+      await sleep(pauseMs, undefined, { signal: desk.closing });
+    }
+  }
+}
+
+/** Gives the lock back with what came of the run. A removal that left nothing leaves no document either. */
+async function settle(
+  { states }: Desk,
+  owner: StateOwner,
+  { id, holder }: { readonly id: string; readonly holder: Holder },
+  state: string | undefined,
+  ending: Ending | undefined,
+): Promise<Left> {
+  const { resources } = readState(state);
+  if (holder.removal && ending?.code === 0 && resources.length === 0)
+    return (await states.remove(owner.id, id)) ? {} : "unknown";
+  const result = new Secret(resultAsJson(resultAfter(holder, ending, resources.length, Date.now())));
+  if (!(await states.release(owner.id, id, result))) return "unknown";
+  return { kept: { ...owner, result, ...(state !== undefined && { body: new Secret(state) }) } };
+}
+
+/** Takes over from a run of this machine whose process is gone: what its journal holds is kept, its lock given back. */
+export async function collect(desk: Desk, { id: stateId, instanceId, bindingId, lock }: KeptState): Promise<void> {
+  if (lock === undefined) return;
+  const holder = holderOf(lock.holder.reveal());
+  const owner = { id: stateId, instanceId, ...(bindingId !== undefined && { bindingId }) };
+  const journal = readJournal(holder.directory, Buffer.from(holder.key, "base64"));
+  const state = journal?.state ?? writtenInDespair(holder.directory);
+  if (state !== undefined) await desk.states.write(stateId, lock.id, new Secret(state));
+  const body = state ?? (await desk.states.read(stateId))?.body?.reveal();
+  await settle(desk, owner, { id: lock.id, holder }, body, journal?.ending);
+  if (holder.directory !== "") rmSync(holder.directory, { recursive: true, force: true });
+}
+
+/** Where OpenTofu puts a state that its back end does not take: only if its runner was ended before it. */
+function writtenInDespair(directory: string): string | undefined {
+  const path = join(directory, "errored.tfstate");
+  return directory !== "" && existsSync(path) ? readFileSync(path, "utf8") : undefined;
+}
+
+/** Breaks the lock of a run that nobody has heard of for too long; what it did since its last state is not known. */
+export async function giveUpOn({ states }: Desk, { id, lock }: KeptState, body: string | undefined): Promise<void> {
+  if (lock === undefined) return;
+  const holder = holderOf(lock.holder.reveal());
+  const result = resultAfter(holder, undefined, readState(body).resources.length, Date.now());
+  await states.release(id, lock.id, new Secret(resultAsJson(result)));
+}

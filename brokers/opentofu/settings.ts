@@ -1,0 +1,229 @@
+/** What an account and a plan say to this adapter, as JSON Schema and as types. */
+import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
+import { delimiter, isAbsolute, join, resolve } from "node:path";
+import { type Json, type JsonObject, type JsonSchema, Secret, type Settings } from "#adapter";
+
+const text = { type: "string", minLength: 1 } as const;
+const whole = (minimum: number, maximum: number, value: number) => ({
+  type: "integer",
+  minimum,
+  maximum,
+  default: value,
+});
+
+/** `lotse_` is kept for what Lotse itself tells modules. */
+const variableName = { type: "string", pattern: "^(?!lotse_)[a-zA-Z_][a-zA-Z0-9_-]*$" } as const;
+const variables = (description: string): JsonSchema => ({ type: "object", propertyNames: variableName, description });
+const directoryName = { type: "string", pattern: "^[a-z0-9][a-z0-9_-]*$" } as const;
+const outputName = { type: "string", pattern: "^[a-zA-Z_][a-zA-Z0-9_-]*$" } as const;
+
+export const settingsSchema: JsonSchema = {
+  type: "object",
+  additionalProperties: false,
+  required: ["modules", "pluginMirror"],
+  properties: {
+    binary: {
+      ...text,
+      default: "tofu",
+      description: "OpenTofu, 1.11 or newer, or a program with its command line; a bare name is looked for in PATH.",
+    },
+    modules: { ...text, description: "Directory with the modules that plans name, each a directory of its own." },
+    pluginMirror: {
+      ...text,
+      description: "Directory that `tofu providers mirror` filled: providers come from there and from nowhere else.",
+    },
+    variables: variables("What all modules of the account get, such as a region; values of any type."),
+    secretVariables: { ...text, description: "More of them, secret ones: a JSON object as text." },
+    environment: {
+      type: "object",
+      propertyNames: { pattern: "^(?!TF_|LOTSE_)[A-Z_][A-Z0-9_]*$" },
+      additionalProperties: { type: "string" },
+      description: "Environment variables for providers; they get no others.",
+    },
+    secretEnvironment: { ...text, description: "More of them, secret ones: a JSON object as text." },
+    workDirectory: {
+      ...text,
+      description:
+        "Where runs have their private directories; absent: one of Lotse's own under the system's temporary one.",
+    },
+    concurrency: { ...whole(1, 64, 4), description: "How many runs go on at once in one process of Lotse." },
+    tries: { ...whole(1, 20, 3), description: "How often an order runs before its errors count as a no." },
+    retryMs: { ...whole(0, 3_600_000, 10_000), description: "From a run that ended with errors to the next." },
+    runMs: {
+      ...whole(1_000, 86_400_000, 3_600_000),
+      description: "The longest a run may take before it is told to stop.",
+    },
+    abandonedMs: {
+      ...whole(1_000, 86_400_000, 900_000),
+      description: "How long a run on another machine may be silent before it counts as gone, and its lock is broken.",
+    },
+    pollMs: { ...whole(10, 600_000, 2_000), description: "Until a run that goes on is looked at again." },
+  },
+};
+
+/** Settings that hold secrets. */
+export const secrets = ["secretVariables", "secretEnvironment"] as const;
+
+export const backendSchema: JsonSchema = {
+  type: "object",
+  additionalProperties: false,
+  required: ["module"],
+  properties: {
+    module: { ...directoryName, description: "A directory under the account's `modules`." },
+    variables: variables("Values that the plan fixes."),
+    parameters: {
+      type: "array",
+      uniqueItems: true,
+      items: variableName,
+      description: "Parameters of an order that become variables of the same name.",
+    },
+    credentials: {
+      type: "array",
+      minItems: 1,
+      uniqueItems: true,
+      items: outputName,
+      description: "Outputs that are access: of the binding's module, or else of the instance's. Absent: not bindable.",
+    },
+    endpoint: {
+      type: "object",
+      additionalProperties: false,
+      required: ["host", "port"],
+      properties: { host: outputName, port: outputName, protocol: { enum: ["tcp", "udp"] } },
+      description: "Names of the outputs that say where the access leads.",
+    },
+    dashboardUrl: { ...outputName, description: "The output that holds the address of a dashboard." },
+    attributes: {
+      type: "array",
+      uniqueItems: true,
+      items: outputName,
+      description: "Outputs that are shown as the instance's attributes; none that is sensitive.",
+    },
+    binding: {
+      type: "object",
+      additionalProperties: false,
+      required: ["module"],
+      description: "A module of its own for each binding, which gets the instance's outputs as variables.",
+      properties: {
+        module: directoryName,
+        variables: variables("Values that the plan fixes."),
+        parameters: { type: "array", uniqueItems: true, items: variableName },
+      },
+    },
+  },
+};
+
+export interface ModuleUse {
+  readonly module: string;
+  readonly variables?: JsonObject;
+  readonly parameters?: readonly string[];
+}
+
+export interface PlanBackend extends ModuleUse {
+  readonly credentials?: readonly string[];
+  readonly endpoint?: { readonly host: string; readonly port: string; readonly protocol?: "tcp" | "udp" };
+  readonly dashboardUrl?: string;
+  readonly attributes?: readonly string[];
+  readonly binding?: ModuleUse;
+}
+
+/** The schema was checked when the catalog was read. */
+export const readBackend = (backend: Json): PlanBackend => backend as unknown as PlanBackend;
+
+export interface Account {
+  readonly binary: string;
+  readonly modules: string;
+  readonly mirror: string;
+  readonly workDirectory: string;
+  readonly variables: JsonObject;
+  readonly environment: { readonly [name: string]: string };
+  readonly secretVariables: Secret<JsonObject>;
+  readonly secretEnvironment: Secret<{ readonly [name: string]: string }>;
+  readonly concurrency: number;
+  readonly tries: number;
+  readonly retryMs: number;
+  readonly runMs: number;
+  readonly abandonedMs: number;
+  readonly pollMs: number;
+}
+
+/** Throws, naming the setting and what to do, where a path leads nowhere or a secret is no JSON object. */
+export function readAccount({ values, secrets: hidden, directory = "", withoutFiles = false }: Settings): Account {
+  if (withoutFiles)
+    throw new Error("accounts of this adapter are named in lotse.yaml: they say which program Lotse runs.");
+  const numbers = settingsSchema.properties as { readonly [name: string]: { readonly default?: Json } };
+  const number = (name: string) => Number(values[name] ?? numbers[name]?.default);
+  return {
+    binary: findBinary(String(values.binary ?? "tofu"), directory),
+    modules: findDirectory("modules", String(values.modules), directory),
+    mirror: findDirectory("pluginMirror", String(values.pluginMirror), directory),
+    workDirectory:
+      values.workDirectory === undefined
+        ? join(tmpdir(), `lotse-opentofu-${userInfo().uid}`)
+        : resolve(directory, String(values.workDirectory)),
+    variables: (values.variables ?? {}) as JsonObject,
+    environment: (values.environment ?? {}) as { readonly [name: string]: string },
+    secretVariables: readObject("secretVariables", hidden.secretVariables, () => true, variableName.pattern),
+    secretEnvironment: readObject(
+      "secretEnvironment",
+      hidden.secretEnvironment,
+      (value): value is string => typeof value === "string",
+      "^(?!TF_|LOTSE_)[A-Z_][A-Z0-9_]*$",
+    ) as Secret<{ readonly [name: string]: string }>,
+    concurrency: number("concurrency"),
+    tries: number("tries"),
+    retryMs: number("retryMs"),
+    runMs: number("runMs"),
+    abandonedMs: number("abandonedMs"),
+    pollMs: number("pollMs"),
+  };
+}
+
+function findBinary(name: string, directory: string): string {
+  const bare = !name.includes("/");
+  const places = bare
+    ? (process.env.PATH ?? "").split(delimiter).map((path) => join(path, name))
+    : [resolve(directory, name)];
+  const found = places.find((path) => isAbsolute(path) && isExecutable(path));
+  if (found !== undefined) return found;
+  throw new Error(
+    `binary: there is no program ${bare ? `"${name}" in PATH` : places[0]}. Install OpenTofu and name the path of its program "tofu".`,
+  );
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function findDirectory(setting: string, name: string, directory: string): string {
+  const path = resolve(directory, name);
+  if (existsSync(path) && statSync(path).isDirectory()) return path;
+  throw new Error(`${setting}: there is no directory ${path}.`);
+}
+
+function readObject(
+  setting: string,
+  given: Secret<string> | undefined,
+  fits: (value: Json) => boolean,
+  names: string,
+): Secret<JsonObject> {
+  if (given === undefined) return new Secret({});
+  let read: unknown;
+  try {
+    read = JSON.parse(given.reveal());
+  } catch {
+    // What it says is secret, so the parser's message is not repeated.
+  }
+  if (typeof read !== "object" || read === null || Array.isArray(read))
+    throw new Error(`${setting} must be a JSON object as text, such as {"password":"..."}.`);
+  const wrong = Object.entries(read as JsonObject).find(
+    ([name, value]) => !new RegExp(names).test(name) || !fits(value),
+  );
+  if (wrong !== undefined) throw new Error(`${setting} holds ${wrong[0]}, whose name or type cannot be handed on.`);
+  return new Secret(read as JsonObject);
+}

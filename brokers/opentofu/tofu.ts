@@ -1,0 +1,118 @@
+/** Runs one command of OpenTofu and listens to what it says with `-json`. */
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import type { Fault, Progress } from "./protocol.ts";
+
+/** What was heard so far, over all commands of a run. */
+export interface Watch {
+  stopped: boolean;
+  overtime: boolean;
+  touched: boolean;
+  summary?: string;
+  noise: string;
+  readonly faults: Fault[];
+  readonly drift: string[];
+  hear(line: string): void;
+  kill(): void;
+}
+
+/** A line of OpenTofu's machine-readable output, as far as it matters here. */
+interface Message {
+  readonly "@message"?: string;
+  readonly type?: string;
+  readonly change?: { readonly resource?: { readonly addr?: string }; readonly action?: string };
+  readonly diagnostic?: { readonly severity?: string; readonly summary?: string; readonly detail?: string };
+}
+
+/** As much of standard error as helps to find what went wrong. */
+const longestNoise = 2000;
+const mostFaults = 5;
+const mostDrift = 50;
+
+export function createWatch(onProgress: (progress: Progress) => void): Watch {
+  let planned = 0;
+  let made = 0;
+  const watch: Watch = {
+    stopped: false,
+    overtime: false,
+    touched: false,
+    noise: "",
+    faults: [],
+    drift: [],
+    kill() {},
+    hear(line) {
+      let message: Message;
+      try {
+        message = JSON.parse(line) as Message;
+      } catch {
+        return;
+      }
+      switch (message.type) {
+        case "planned_change":
+          onProgress({ planned: ++planned, made });
+          break;
+        case "apply_start":
+          watch.touched = true;
+          break;
+        case "apply_complete":
+          onProgress({ planned, made: ++made });
+          break;
+        case "change_summary":
+          watch.summary = message["@message"] ?? "";
+          break;
+        case "resource_drift":
+          if (watch.drift.length < mostDrift)
+            watch.drift.push(
+              `${message.change?.resource?.addr ?? "a resource"} (${message.change?.action ?? "changed"})`,
+            );
+          break;
+        case "diagnostic": {
+          const { severity, summary = "", detail = "" } = message.diagnostic ?? {};
+          if (severity === "error" && watch.faults.length < mostFaults) watch.faults.push({ summary, detail });
+          break;
+        }
+      }
+    },
+  };
+  return watch;
+}
+
+export interface Running {
+  /** Exit code; null if a signal ended it or it could not be started. */
+  readonly ended: Promise<number | null>;
+  /** OpenTofu ends what it has begun, begins nothing more, and writes its state. */
+  interrupt(): void;
+}
+
+export function runCommand(
+  {
+    binary,
+    directory,
+    environment,
+  }: { binary: string; directory: string; environment: { readonly [name: string]: string } },
+  command: readonly string[],
+  watch: Watch,
+): Running {
+  const child = spawn(binary, command, { cwd: directory, env: environment, stdio: ["ignore", "pipe", "pipe"] });
+  watch.kill = () => void child.kill("SIGKILL");
+  createInterface({ input: child.stdout }).on("line", watch.hear);
+  child.stderr.on("data", (chunk: Buffer) => {
+    watch.noise = (watch.noise + chunk.toString("utf8")).slice(-longestNoise);
+  });
+  let interrupted = false;
+  return {
+    ended: new Promise((resolve) => {
+      child.once("error", ({ message }) => {
+        watch.faults.push({ summary: "OpenTofu could not be started", detail: message });
+        resolve(null);
+      });
+      child.once("close", (code) => resolve(code));
+    }),
+    interrupt() {
+      // A second interrupt would make OpenTofu drop what it is doing.
+      if (interrupted) return;
+      interrupted = true;
+      child.kill("SIGINT");
+    },
+  };
+}

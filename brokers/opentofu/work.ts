@@ -1,0 +1,72 @@
+/** What an order comes to: a module, which version of it, and the values it gets. */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { BindingOrder, JsonObject, Order, UpdateOrder } from "#adapter";
+import type { Account, ModuleUse } from "./settings.ts";
+
+/** Kept with the state, so that what was made is removed by the module, and with the values, that made it. */
+export interface Work {
+  readonly module: string;
+  readonly version?: string;
+  /** Without those of the account, which are taken as they are when a run begins. */
+  readonly variables: JsonObject;
+}
+
+/** The platform's maintenance version becomes the name of a directory. */
+const versionForm = /^[0-9A-Za-z][0-9A-Za-z.+-]{0,63}$/;
+
+export function workOf(order: Order | UpdateOrder | BindingOrder, use: ModuleUse, inputs: JsonObject): Work {
+  const binding = "binding" in order ? order.binding : undefined;
+  const { instance, plan } = order;
+  const given = (binding ?? instance).parameters.reveal();
+  const asked = (use.parameters ?? []).filter((name) => Object.hasOwn(given, name));
+  return {
+    module: use.module,
+    ...(plan.maintenanceVersion !== undefined && { version: plan.maintenanceVersion }),
+    variables: {
+      ...inputs,
+      // What the plan fixes, no parameter changes.
+      ...Object.fromEntries(asked.map((name) => [name, given[name] ?? null])),
+      ...use.variables,
+      lotse_instance_id: instance.id,
+      lotse_platform_instance_id: instance.platformInstanceId,
+      lotse_organization: instance.organization ?? "",
+      lotse_space: instance.space ?? "",
+      lotse_operation: order.token,
+      ...(binding !== undefined && {
+        lotse_binding_id: binding.id,
+        lotse_platform_binding_id: binding.platformBindingId,
+      }),
+    },
+  };
+}
+
+/** The module's directory: the one of its version, where it has any. Throws, with what to do, if there is none. */
+export function directoryOf({ modules }: Account, { module, version }: Work): string {
+  const base = join(modules, module);
+  const versioned = version !== undefined && versionForm.test(version) ? join(base, version) : undefined;
+  const found = [versioned, base].find((path) => path !== undefined && holdsModule(path));
+  if (found !== undefined) return found;
+  throw new Error(
+    `The account's modules have no ${module}${version === undefined ? "" : ` in version ${version}`}: put its files into ${versioned ?? base}.`,
+  );
+}
+
+export function holdsModule(path: string): boolean {
+  return existsSync(path) && readdirSync(path).some((name) => /\.(tf|tofu)(\.json)?$/.test(name));
+}
+
+/**
+ * Variables as OpenTofu reads them from its environment. A text is taken as it is; anything else is read as an expression,
+ * in which a text could ask for more text: the two signs that begin such a thing are doubled, so that they stay signs.
+ */
+export function asEnvironment(variables: JsonObject): { readonly [name: string]: string } {
+  return Object.fromEntries(
+    Object.entries(variables)
+      .filter(([, value]) => value !== null)
+      .map(([name, value]) => [
+        `TF_VAR_${name}`,
+        typeof value === "string" ? value : JSON.stringify(value).replaceAll("${", "$${").replaceAll("%{", "%%{"),
+      ]),
+  );
+}
