@@ -36,11 +36,12 @@ export interface Task {
 /** A step waits this long for a run, since most are quick; then it says that it is pending. */
 const patienceMs = 2_000;
 
-export async function carry(desk: Desk, task: Task, tools: Tools): Promise<Outcome> {
+/** `seen`: the document as it was read a moment ago; absent: it is read. */
+export async function carry(desk: Desk, task: Task, tools: Tools, seen?: KeptState): Promise<Outcome> {
   const until = Date.now() + patienceMs;
   const look = () => within(tools, desk.states.read(task.owner.id));
   tools.signal.throwIfAborted();
-  let kept = await look();
+  let kept = seen ?? (await look());
   for (;;) {
     tools.signal.throwIfAborted();
     if (kept?.lock !== undefined) {

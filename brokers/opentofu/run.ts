@@ -1,7 +1,7 @@
 /** Starts runs, looks after them while this process lives, and collects what runs left that lost theirs. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -36,12 +36,14 @@ export async function startRun(desk: Desk, wanted: Wanted, token: string, tools:
   const { account, states } = desk;
   const { owner, work, removal } = wanted;
   const source = directoryOf(account, work);
-  const directory = makeDirectory(account);
+  makeWorkDirectory(account);
+  // Made when the lock is ours, so that nothing is left of what never began.
+  const directory = join(account.workDirectory, `run-${randomUUID()}`);
   desk.places.taken++;
   const runner = spawn(process.execPath, [runnerPath], {
     // A process group of its own: what ends Lotse does not end what OpenTofu is at.
     detached: true,
-    cwd: directory,
+    cwd: account.workDirectory,
     // It would spend most of its time on being compiled.
     env: { NODE_COMPILE_CACHE: join(account.workDirectory, "compiled") },
     stdio: ["pipe", "pipe", "ignore"],
@@ -65,6 +67,7 @@ export async function startRun(desk: Desk, wanted: Wanted, token: string, tools:
       giveUp();
       return undefined;
     }
+    mkdirSync(directory, { mode: 0o700 });
     prepareDirectory(account, source, directory);
     const job: Job = {
       binary: account.binary,
@@ -88,13 +91,11 @@ const initCommand = ["init", "-input=false", "-json"];
 const applyCommand = ["apply", "-auto-approve", "-input=false", "-json"];
 const destroyCommand = ["apply", "-destroy", "-auto-approve", "-input=false", "-json"];
 
-/** A private directory for one run. */
-function makeDirectory({ workDirectory }: Account): string {
+function makeWorkDirectory({ workDirectory }: Account): void {
   mkdirSync(workDirectory, { recursive: true, mode: 0o700 });
   const { uid, mode } = statSync(workDirectory);
   if (uid !== userInfo().uid || (mode & 0o077) !== 0)
     throw new Error(`${workDirectory} must belong to Lotse's user and be closed to everybody else (mode 0700).`);
-  return mkdtempSync(join(workDirectory, "run-"));
 }
 
 /** The module, told to keep its state with Lotse, and where providers come from. */
@@ -141,7 +142,7 @@ function lookAfter(desk: Desk, runner: ChildProcess, { id, owner, holder, job }:
   if (stdin === null || stdout === null) throw new Error("The runner has no pipes.");
   let progress: Progress = { planned: 0, made: 0 };
   let state = job.state ?? undefined;
-  let over = false;
+  let ending: Ending | undefined;
   let left: Left = "unknown";
   const say = (line: Job | Answer) => stdin.write(`${JSON.stringify(line)}\n`);
   const stop = () => void runner.kill("SIGTERM");
@@ -157,12 +158,12 @@ function lookAfter(desk: Desk, runner: ChildProcess, { id, owner, holder, job }:
     say({ answer: number, kept });
   }
 
-  async function keepEnding(number: number | undefined, ending: Ending | undefined): Promise<void> {
-    over = true;
-    left = await insist(desk, () => settle(desk, owner, { id, holder }, state, ending));
-    if (number !== undefined) say({ answer: number, kept: true });
-    if (ending !== undefined)
-      log.info({ ...owner, code: ending.code, summary: ending.summary, tries: holder.tries }, "OpenTofu ended");
+  /** Its directory goes first: if this process dies now, the run counts as lost, and another finds nothing to do. */
+  async function keepEnding(): Promise<void> {
+    if (ending === undefined) return collect(desk, { ...owner, lock: lockOf(id, holder) });
+    rmSync(holder.directory, { recursive: true, force: true });
+    left = await settle(desk, owner, { id, holder }, state, ending);
+    log.info({ ...owner, code: ending.code, summary: ending.summary, tries: holder.tries }, "OpenTofu ended");
   }
 
   stdin.on("error", () => undefined);
@@ -175,11 +176,15 @@ function lookAfter(desk: Desk, runner: ChildProcess, { id, owner, holder, job }:
     const told = JSON.parse(line) as Told;
     if ("progress" in told) progress = told.progress;
     else if ("state" in told) inTurn(() => keepState(told.ask, told.state));
-    else inTurn(() => keepEnding(told.ask, told.ending));
+    else
+      inTurn(async () => {
+        ending = told.ending;
+        say({ answer: told.ask, kept: true });
+      });
   });
   const heartbeat = setInterval(() => {
     void states.touch(owner.id, id).then(
-      (held) => (held || over ? undefined : stop()),
+      (held) => (held || ending !== undefined ? undefined : stop()),
       () => undefined,
     );
   }, heartbeatMs);
@@ -195,11 +200,7 @@ function lookAfter(desk: Desk, runner: ChildProcess, { id, owner, holder, job }:
       resolve(left);
     };
     runner.once("close", () => {
-      inTurn(async () => {
-        // It was ended from outside before it could tell how OpenTofu ended.
-        if (!over) await insist(desk, () => collect(desk, { ...owner, lock: lockOf(id, holder) }));
-        else rmSync(holder.directory, { recursive: true, force: true });
-      });
+      inTurn(() => insist(desk, keepEnding));
       void turn.finally(end);
     });
     desk.closing.addEventListener("abort", () => {
@@ -254,8 +255,8 @@ export async function collect(desk: Desk, { id: stateId, instanceId, bindingId, 
   const state = journal?.state ?? writtenInDespair(holder.directory);
   if (state !== undefined) await desk.states.write(stateId, lock.id, new Secret(state));
   const body = state ?? (await desk.states.read(stateId))?.body?.reveal();
-  await settle(desk, owner, { id: lock.id, holder }, body, journal?.ending);
   if (holder.directory !== "") rmSync(holder.directory, { recursive: true, force: true });
+  await settle(desk, owner, { id: lock.id, holder }, body, journal?.ending);
 }
 
 /** Where OpenTofu puts a state that its back end does not take: only if its runner was ended before it. */

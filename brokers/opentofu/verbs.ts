@@ -33,14 +33,14 @@ const changedNothing = (order: Order) => (result: Result, state: State) =>
 export async function remove(desk: Desk, order: Order, tools: Tools): Promise<Outcome> {
   tools.signal.throwIfAborted();
   const { instance } = order;
-  const kept = await within(tools, desk.states.about(instance.id));
-  for (const { id, instanceId, bindingId } of kept.filter(({ bindingId }) => bindingId !== undefined)) {
-    const owner = { id, instanceId, ...(bindingId !== undefined && { bindingId }) };
-    const outcome = await carry(desk, removalOf(order, owner, undefined), tools);
+  const all = await within(tools, desk.states.about(instance.id));
+  for (const kept of all.filter(({ bindingId }) => bindingId !== undefined)) {
+    const outcome = await carry(desk, removalOf(order, kept, undefined), tools, kept);
     if (outcome.state !== "done") return outcome;
   }
-  const work = workOf(order, readBackend(order.plan.backend), {});
-  return carry(desk, removalOf(order, { id: instance.id, instanceId: instance.id }, work), tools);
+  const kept = all.find(({ bindingId }) => bindingId === undefined);
+  if (kept === undefined) return { state: "done" };
+  return carry(desk, removalOf(order, kept, workOf(order, readBackend(order.plan.backend), {})), tools, kept);
 }
 
 export async function bind(desk: Desk, order: BindingOrder, tools: Tools): Promise<Outcome> {
@@ -102,10 +102,10 @@ function ownerOf({ instance, binding }: BindingOrder): StateOwner {
 }
 
 /** By the module, its version and its values that made it; `otherwise` where no run ever told. */
-function removalOf({ token }: Order, owner: StateOwner, otherwise: Work | undefined): Task {
+function removalOf({ token }: Order, { id, instanceId, bindingId }: StateOwner, otherwise: Work | undefined): Task {
   return {
     token,
-    owner,
+    owner: { id, instanceId, ...(bindingId !== undefined && { bindingId }) },
     removal: true,
     work(known) {
       const work = known?.work ?? otherwise;

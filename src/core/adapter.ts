@@ -183,7 +183,7 @@ export interface House {
  */
 export interface States {
   read(id: string): Promise<KeptState | undefined>;
-  /** Of the instance and its bindings, without their bodies. */
+  /** Of the instance and its bindings. */
   about(instanceId: string): Promise<readonly KeptState[]>;
   /** All of the account, without their bodies. */
   all(): Promise<readonly KeptState[]>;

@@ -55,7 +55,7 @@ export function createStates({ knex, seal, now }: StatesParts, provider: string)
   return {
     read,
     async about(instanceId) {
-      const rows: Row[] = await states().where({ instance_uid: instanceId }).orderBy("id").select(withoutBody);
+      const rows: Row[] = await states().where({ instance_uid: instanceId }).orderBy("id");
       return rows.map(kept);
     },
     async all() {

@@ -67,7 +67,7 @@ void onPeer(t, "opentofu", async (facts) => {
     },
     secrets: [server.password],
     patienceMs: 60_000,
-    atOnce: 5,
+    atOnce: 3,
   };
 
   await keepsEveryPromise(t, subject);

@@ -89,10 +89,10 @@ export const databasePlan = {
 export async function thingsOn(server: TestPostgresql, id = ""): Promise<readonly string[]> {
   const { rows } = await server.query(
     `select 'database ' || datname || ' ' || datconnlimit || ' ' || coalesce(shobj_description(oid, 'pg_database'), '') as line
-       from pg_database where datname like 'lotse%' and datname like $1
+       from pg_database where datname ~ '^lotse_[0-9a-z]{26}' and datname like $1
      union all
      select 'role ' || rolname || ' ' || rolcanlogin
-       from pg_roles where rolname like 'lotse%' and rolname like $1
+       from pg_roles where rolname ~ '^lotse_[0-9a-z]{26}' and rolname like $1
      order by 1`,
     [`%${id}%`],
   );
