@@ -5,7 +5,8 @@
  * | lock                          | then                                                                    |
  * | ----------------------------- | ----------------------------------------------------------------------- |
  * | held by a run of this order   | wait, tell how far it is                                                |
- * | held by a run of another one  | that one was cancelled: tell it to stop, wait                           |
+ * | held by a run of another one  | that one was cancelled: wait until it has brought to its end what it began |
+ * | held by a comparison          | tell it to stop, wait                                                   |
  * | its process is gone           | keep what it left, give the lock back, look again                       |
  * | on another machine            | wait; after `abandonedMs` without a sign of life, break it              |
  * | free                          | what the last run for this order came to, or else a run                 |
@@ -52,29 +53,37 @@ export async function carry(desk: Desk, task: Task, tools: Tools, seen?: KeptSta
     }
     const known = kept === undefined ? undefined : resultOf(kept);
     const state = readState(kept?.body?.reveal());
-    if (task.removal && (kept === undefined || state.resources.length === 0)) {
+    const blind = task.removal && known?.blind === true;
+    if (task.removal && !blind && (kept === undefined || state.resources.length === 0)) {
       if (kept === undefined || (await forget(desk, task, known, tools))) return { state: "done" };
       kept = await look();
       continue;
     }
-    const verdict = judge(desk, task, known, state);
+    const verdict = blind ? undefined : judge(desk, task, known, state);
     if (verdict !== undefined) return verdict;
     const { account, places } = desk;
     const pending = (note: string): Outcome => ({ state: "pending", afterMs: account.pollMs, note });
     if (places.taken >= account.concurrency) return pending("Other orders are being carried out; this one is next.");
-    const run = await within(tools, startRun(desk, wantedFor(task, known), task.token, tools));
+    const run = await within(tools, startRun(desk, wantedFor(task, known, blind), task.token, tools));
     const left = run === undefined ? "unknown" : await endsBefore(run.ended, until, tools);
     if (left === undefined) return pending(run?.note() ?? "");
     kept = left === "unknown" ? await look() : left.kept;
   }
 }
 
-function wantedFor(task: Task, known: Result | undefined): Wanted {
-  const ours = known?.token === task.token ? known : undefined;
+/**
+ * What may be there unknown to the state is not removed by a removal. So a run that was cut off is first brought to its
+ * end: whatever provider looks before it makes finds its own work again, and the state knows it.
+ */
+function wantedFor(task: Task, known: Result | undefined, mending: boolean): Wanted {
+  const purpose = task.removal && !mending ? "destroy" : "apply";
+  const ours = known?.token === task.token && known.purpose === purpose ? known : undefined;
   return {
     owner: task.owner,
     work: task.work(known),
-    removal: task.removal,
+    purpose,
+    mending,
+    blind: known?.blind ?? false,
     tries: (ours?.tries ?? 0) + 1,
     touched: ours?.touched ?? false,
   };
@@ -92,27 +101,28 @@ async function lookAtHolder(
   if (lock === undefined) return undefined;
   const { account, host, runs } = desk;
   const pending = (note: string): Outcome => ({ state: "pending", afterMs: account.pollMs, note });
-  const stopping = "What was under way is being stopped, so that nothing is left half made.";
+  const another = "An order before this one is brought to its end first, so that nothing of it is overlooked.";
   const holder = holderOf(lock.holder.reveal());
+  const compares = holder.purpose === "compare";
   const run = runs.get(lock.id);
   if (run !== undefined) {
-    if (run.token !== token) run.stop();
+    if (compares) run.stop();
     const left = await endsBefore(run.ended, until, tools);
-    return left !== undefined ? undefined : pending(run.token === token ? run.note() : stopping);
+    return left !== undefined ? undefined : pending(run.token === token ? run.note() : another);
   }
   if (holder.host === host) {
     if (!lives(holder)) {
       await within(tools, collect(desk, kept));
       return undefined;
     }
-    if (holder.token !== token) process.kill(holder.pid, "SIGTERM");
+    if (compares) process.kill(holder.pid, "SIGTERM");
     // Not started by this process: it is looked at now and then.
     if (Date.now() < until) {
       await sleep(100, undefined, { signal: tools.signal });
       return undefined;
     }
     return pending(
-      holder.token === token ? "A run that was begun before Lotse was started again is going on." : stopping,
+      holder.token === token ? "A run that was begun before Lotse was started again is going on." : another,
     );
   }
   if (lock.seenAt.getTime() + account.abandonedMs > Date.now())
@@ -128,6 +138,7 @@ async function lookAtHolder(
 /** Undefined: a run is due. */
 function judge({ account }: Desk, task: Task, result: Result | undefined, state: State): Outcome | undefined {
   if (result === undefined || result.token !== task.token) return undefined;
+  if (result.purpose !== (task.removal ? "destroy" : "apply")) return undefined;
   if (result.state === "lost" || result.state === "stopped") return undefined;
   if (result.state === "through" && !task.removal) return task.outcome(state);
   const { tries, at } = result;
@@ -150,18 +161,10 @@ async function forget(
   tools: Tools,
 ): Promise<boolean> {
   const id = `${token} forgets ${owner.id}`;
-  const nobody = {
-    token,
-    host: desk.host,
-    pid: 0,
-    born: "none",
-    directory: "",
-    key: "",
-    removal: true,
-    tries: 1,
-    touched: true,
-  };
-  const holder = new Secret({ ...nobody, work: JSON.parse(JSON.stringify(work(known))) });
+  // No process stands behind this lock: if it is left, it is found to be that of one that is gone.
+  const nobody = { token, host: desk.host, pid: 0, born: "none", directory: "", key: "", tries: 1 };
+  const nothing = { purpose: "destroy", touched: true, blind: false, mending: false };
+  const holder = new Secret({ ...nobody, ...nothing, work: JSON.parse(JSON.stringify(work(known))) });
   const kept = await within(tools, desk.states.lock(owner, { id, holder }));
   if (kept.lock?.id !== id) return false;
   await within(tools, desk.states.remove(owner.id, id));

@@ -2,6 +2,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Json, JsonObject } from "#adapter";
+import type { Result } from "./result.ts";
 import type { Work } from "./work.ts";
 
 /** What the lock of a state says of the run that has it. Sealed, since it holds the key of the run's journal. */
@@ -14,12 +15,21 @@ export interface Holder {
   readonly directory: string;
   readonly key: string;
   readonly work: Work;
-  readonly removal: boolean;
+  readonly purpose: Purpose;
   /** Of the runs under this token, counted from 1. */
   readonly tries: number;
   /** An earlier run under this token had begun to change something. */
   readonly touched: boolean;
+  /** Something may be there that the state does not know. */
+  readonly blind: boolean;
+  /** It is to be removed: this run brings what was cut off to its end, so that the state knows all of it. */
+  readonly mending: boolean;
+  /** Of a comparison: what was known before, and stays so. */
+  readonly before?: Result;
 }
+
+/** `compare` looks whether reality still is as the state says, and changes nothing. */
+export type Purpose = "apply" | "destroy" | "compare";
 
 export const holderOf = (holder: JsonObject): Holder => holder as unknown as Holder;
 export const asJson = (holder: Holder): JsonObject => holder as unknown as { readonly [name: string]: Json };

@@ -1,19 +1,23 @@
 /** Everything that has a document here, as far as things stand behind it. */
 import type { Found } from "#adapter";
 import { within } from "./carry.ts";
+import { compareDue } from "./compare.ts";
 import type { Desk } from "./desk.ts";
 import { holderOf } from "./holder.ts";
 import { resultOf } from "./result.ts";
 
-export async function inventory({ states }: Desk, signal: AbortSignal): Promise<readonly Found[]> {
+export async function inventory(desk: Desk, signal: AbortSignal): Promise<readonly Found[]> {
   signal.throwIfAborted();
+  const { states } = desk;
+  await compareDue(desk, await within({ signal }, states.all()), signal);
   const all = await within({ signal }, states.all());
   return all.flatMap((kept) => {
     const { id, instanceId, bindingId, lock } = kept;
     const holder = lock === undefined ? undefined : holderOf(lock.holder.reveal());
     const result = resultOf(kept);
     const nothing = holder === undefined && result?.resources === 0 && result.state !== "lost";
-    if (nothing) return [];
+    // What reality has lost is not listed: so the ledger tells of it.
+    if (nothing || (holder === undefined && result?.gone === true)) return [];
     const work = holder?.work ?? result?.work;
     const operation = holder?.token ?? result?.token;
     const found: Found = {

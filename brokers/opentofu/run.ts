@@ -9,10 +9,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type KeptState, Secret, type StateOwner, type Tools } from "#adapter";
 import type { Desk, Left, Run } from "./desk.ts";
-import { asJson, birthOf, type Holder, holderOf } from "./holder.ts";
+import { asJson, birthOf, type Holder, holderOf, type Purpose } from "./holder.ts";
 import { readJournal } from "./journal.ts";
 import type { Answer, Ending, Job, Progress, Told } from "./protocol.ts";
-import { resultAfter, asJson as resultAsJson } from "./result.ts";
+import { type Result, resultAfter, asJson as resultAsJson, resultOf } from "./result.ts";
 import type { Account } from "./settings.ts";
 import { readState } from "./state.ts";
 import { asEnvironment, directoryOf, type Work } from "./work.ts";
@@ -26,15 +26,23 @@ const longestPauseMs = 5_000;
 export interface Wanted {
   readonly owner: StateOwner;
   readonly work: Work;
-  readonly removal: boolean;
+  readonly purpose: Purpose;
   readonly tries: number;
   readonly touched: boolean;
+  readonly blind: boolean;
+  readonly mending: boolean;
+  readonly before?: Result;
 }
 
 /** Starts one. Undefined: somebody else has the lock, and nothing was begun. */
-export async function startRun(desk: Desk, wanted: Wanted, token: string, tools: Tools): Promise<Run | undefined> {
+export async function startRun(
+  desk: Desk,
+  { owner, ...wanted }: Wanted,
+  token: string,
+  tools: Pick<Tools, "signal" | "log">,
+): Promise<Run | undefined> {
   const { account, states } = desk;
-  const { owner, work, removal } = wanted;
+  const { work, purpose } = wanted;
   const source = directoryOf(account, work);
   makeWorkDirectory(account);
   // Made when the lock is ours, so that nothing is left of what never began.
@@ -48,6 +56,8 @@ export async function startRun(desk: Desk, wanted: Wanted, token: string, tools:
     env: { NODE_COMPILE_CACHE: join(account.workDirectory, "compiled") },
     stdio: ["pipe", "pipe", "ignore"],
   });
+  // If it could not be started, its end is told as well.
+  runner.on("error", () => undefined);
   const giveUp = () => {
     desk.places.taken--;
     runner.kill("SIGKILL");
@@ -57,21 +67,25 @@ export async function startRun(desk: Desk, wanted: Wanted, token: string, tools:
     const id = randomUUID();
     const key = randomBytes(32).toString("base64");
     const pid = runner.pid ?? 0;
-    const holder: Holder = {
-      ...{ token, host: desk.host, pid, born: birthOf(pid) ?? "", directory, key, work, removal },
-      ...{ tries: wanted.tries, touched: wanted.touched },
-    };
+    const holder: Holder = { ...wanted, token, host: desk.host, pid, born: birthOf(pid) ?? "", directory, key };
     const kept = await states.lock(owner, { id, holder: new Secret(asJson(holder)) });
     // A lock that is left behind is found to be that of a process that is gone.
     if (kept.lock?.id !== id || tools.signal.aborted) {
       giveUp();
       return undefined;
     }
+    const { before } = wanted;
+    if (before !== undefined && resultOf(kept)?.at !== before.at) {
+      // Changed or removed since it was listed: nothing to compare any more.
+      giveUp();
+      await (kept.result === undefined ? states.remove(owner.id, id) : states.release(owner.id, id, kept.result));
+      return undefined;
+    }
     mkdirSync(directory, { mode: 0o700 });
     prepareDirectory(account, source, directory);
     const job: Job = {
       binary: account.binary,
-      commands: removal ? [initCommand, destroyCommand] : [initCommand, applyCommand],
+      commands: [["init", ...always], commandFor[purpose]],
       directory,
       environment: environmentOf(account, work, directory),
       key,
@@ -87,9 +101,14 @@ export async function startRun(desk: Desk, wanted: Wanted, token: string, tools:
   }
 }
 
-const initCommand = ["init", "-input=false", "-json"];
-const applyCommand = ["apply", "-auto-approve", "-input=false", "-json"];
-const destroyCommand = ["apply", "-destroy", "-auto-approve", "-input=false", "-json"];
+const always = ["-input=false", "-json"];
+
+/** No plan is written to a file, as a plan holds secrets: it is made and carried out in one command. */
+const commandFor: { readonly [purpose in Purpose]: readonly string[] } = {
+  apply: ["apply", "-auto-approve", ...always],
+  destroy: ["apply", "-destroy", "-auto-approve", ...always],
+  compare: ["plan", "-refresh-only", "-lock=false", ...always],
+};
 
 function makeWorkDirectory({ workDirectory }: Account): void {
   mkdirSync(workDirectory, { recursive: true, mode: 0o700 });
@@ -100,7 +119,9 @@ function makeWorkDirectory({ workDirectory }: Account): void {
 
 /** The module, told to keep its state with Lotse, and where providers come from. */
 export function prepareDirectory({ mirror }: Account, source: string, directory: string): void {
-  cpSync(source, directory, { recursive: true, dereference: true });
+  // Not what somebody left there who tried the module out.
+  const filter = (path: string) => !/\/(\.terraform|[^/]*\.tfstate[^/]*)$/.test(path);
+  cpSync(source, directory, { recursive: true, dereference: true, filter });
   // An override file wins over whatever back end the module names itself.
   writeFileSync(join(directory, "lotse_override.tf.json"), '{"terraform":{"backend":{"http":{}}}}\n');
   writeFileSync(
@@ -136,7 +157,12 @@ interface Started {
 }
 
 /** Keeps what the runner has to hand over, until it ends or this process is told to close. */
-function lookAfter(desk: Desk, runner: ChildProcess, { id, owner, holder, job }: Started, { log }: Tools): Run {
+function lookAfter(
+  desk: Desk,
+  runner: ChildProcess,
+  { id, owner, holder, job }: Started,
+  { log }: Pick<Tools, "log">,
+): Run {
   const { states } = desk;
   const { stdin, stdout } = runner;
   if (stdin === null || stdout === null) throw new Error("The runner has no pipes.");
@@ -208,14 +234,14 @@ function lookAfter(desk: Desk, runner: ChildProcess, { id, owner, holder, job }:
       end();
     });
   });
-  return { token: holder.token, stop, ended, note: () => noteOf(holder.removal, progress) };
+  return { token: holder.token, stop, ended, note: () => noteOf(holder.purpose, progress) };
 }
 
 const lockOf = (id: string, holder: Holder) => ({ id, holder: new Secret(asJson(holder)), seenAt: new Date() });
 
-function noteOf(removal: boolean, { planned, made }: Progress): string {
+function noteOf(purpose: Purpose, { planned, made }: Progress): string {
   if (planned === 0) return "OpenTofu is finding out what is to be done.";
-  return `${made} of ${planned} ${removal ? "things are removed" : "changes are made"}.`;
+  return `${made} of ${planned} ${purpose === "destroy" ? "things are removed" : "changes are made"}.`;
 }
 
 /** What has to be kept is kept, whatever the database is at just now. Ends when the account is closed. */
@@ -236,12 +262,12 @@ async function settle(
   owner: StateOwner,
   { id, holder }: { readonly id: string; readonly holder: Holder },
   state: string | undefined,
-  ending: Ending | undefined,
+  ending: Ending | "lost" | "never begun",
 ): Promise<Left> {
   const { resources } = readState(state);
-  if (holder.removal && ending?.code === 0 && resources.length === 0)
+  if (holder.purpose === "destroy" && typeof ending === "object" && ending.code === 0 && resources.length === 0)
     return (await states.remove(owner.id, id)) ? {} : "unknown";
-  const result = new Secret(resultAsJson(resultAfter(holder, ending, resources.length, Date.now())));
+  const result = new Secret(resultAsJson(resultAfter(holder, ending, resources, Date.now())));
   if (!(await states.release(owner.id, id, result))) return "unknown";
   return { kept: { ...owner, result, ...(state !== undefined && { body: new Secret(state) }) } };
 }
@@ -255,9 +281,13 @@ export async function collect(desk: Desk, { id: stateId, instanceId, bindingId, 
   const state = journal?.state ?? writtenInDespair(holder.directory);
   if (state !== undefined) await desk.states.write(stateId, lock.id, new Secret(state));
   const body = state ?? (await desk.states.read(stateId))?.body?.reveal();
+  const end = journal?.ending ?? (began(holder) ? "lost" : "never begun");
   if (holder.directory !== "") rmSync(holder.directory, { recursive: true, force: true });
-  await settle(desk, owner, { id: lock.id, holder }, body, journal?.ending);
+  await settle(desk, owner, { id: lock.id, holder }, body, end);
 }
+
+/** The directory is made right before a run gets its job, and removed when all that it told is kept. */
+const began = ({ directory }: Holder): boolean => directory !== "" && existsSync(directory);
 
 /** Where OpenTofu puts a state that its back end does not take: only if its runner was ended before it. */
 function writtenInDespair(directory: string): string | undefined {
@@ -269,6 +299,6 @@ function writtenInDespair(directory: string): string | undefined {
 export async function giveUpOn({ states }: Desk, { id, lock }: KeptState, body: string | undefined): Promise<void> {
   if (lock === undefined) return;
   const holder = holderOf(lock.holder.reveal());
-  const result = resultAfter(holder, undefined, readState(body).resources.length, Date.now());
+  const result = resultAfter(holder, "lost", readState(body).resources, Date.now());
   await states.release(id, lock.id, new Secret(resultAsJson(result)));
 }

@@ -58,6 +58,10 @@ export const settingsSchema: JsonSchema = {
       ...whole(1_000, 86_400_000, 900_000),
       description: "How long a run on another machine may be silent before it counts as gone, and its lock is broken.",
     },
+    compareMs: {
+      ...whole(0, 2_592_000_000, 86_400_000),
+      description: "How often a state is compared with reality during inventories; 0: never.",
+    },
     pollMs: { ...whole(10, 600_000, 2_000), description: "Until a run that goes on is looked at again." },
   },
 };
@@ -144,6 +148,7 @@ export interface Account {
   readonly retryMs: number;
   readonly runMs: number;
   readonly abandonedMs: number;
+  readonly compareMs: number;
   readonly pollMs: number;
 }
 
@@ -175,6 +180,7 @@ export function readAccount({ values, secrets: hidden, directory = "", withoutFi
     retryMs: number("retryMs"),
     runMs: number("runMs"),
     abandonedMs: number("abandonedMs"),
+    compareMs: number("compareMs"),
     pollMs: number("pollMs"),
   };
 }

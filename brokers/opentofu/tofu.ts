@@ -27,7 +27,7 @@ interface Message {
 /** As much of standard error as helps to find what went wrong. */
 const longestNoise = 2000;
 const mostFaults = 5;
-const mostDrift = 50;
+const mostDrift = 500;
 
 export function createWatch(onProgress: (progress: Progress) => void): Watch {
   let planned = 0;

@@ -92,9 +92,14 @@ export async function fetchThing(desk: Desk, order: Order | BindingOrder, tools:
   if (kept === undefined) return undefined;
   const state = readState(kept.body?.reveal());
   // A run may be making it just now, or may have been lost while it did.
-  const known = kept.lock === undefined && resultOf(kept)?.state !== "lost";
-  if (state.resources.length === 0 && known) return undefined;
-  return "binding" in order ? {} : madeOf(plan, resultOf(kept)?.work, state);
+  const result = resultOf(kept);
+  const known = kept.lock === undefined && result?.state !== "lost";
+  if (known && (state.resources.length === 0 || result?.gone === true)) return undefined;
+  if ("binding" in order) return {};
+  const made = madeOf(plan, result?.work, state);
+  const { drift = [] } = result ?? {};
+  if (drift.length === 0) return made;
+  return { ...made, metadata: { attributes: { ...made.metadata?.attributes, changedOutsideOfLotse: [...drift] } } };
 }
 
 function ownerOf({ instance, binding }: BindingOrder): StateOwner {

@@ -66,7 +66,7 @@ export function asEnvironment(variables: JsonObject): { readonly [name: string]:
       .filter(([, value]) => value !== null)
       .map(([name, value]) => [
         `TF_VAR_${name}`,
-        typeof value === "string" ? value : JSON.stringify(value).replaceAll("${", "$${").replaceAll("%{", "%%{"),
+        typeof value === "string" ? value : JSON.stringify(value).replaceAll(/[$%](?=\{)/g, (sign) => sign + sign),
       ]),
   );
 }

@@ -12,7 +12,7 @@ import {
 } from "../support/broker-process.ts";
 import { type Ask, order } from "../support/buyer.ts";
 import { operationStates, until } from "../support/crashes.ts";
-import { accountValues, databasePlan, secretVariablesFor, thingsOn, works } from "../support/opentofu.ts";
+import { accountValues, databasePlan, processesIn, secretVariablesFor, thingsOn, works } from "../support/opentofu.ts";
 import { onPeer } from "../support/peers.ts";
 import { postgresqlForTests, type TestPostgresql } from "../support/postgresql.ts";
 import { type Ids, writeCatalog } from "../support/shop-window.ts";
@@ -270,20 +270,6 @@ function kindOf(text: string): string | undefined {
   if (set.includes('"body"')) return "write";
   if (set.includes('"result"')) return "release";
   return set.includes('"lock_id"') ? "lock" : undefined;
-}
-
-/** Of runners and of OpenTofu, by where they work. */
-function processesIn(workDirectory: string): readonly number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/environ`, "utf8").includes(workDirectory);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
 }
 
 const statesOnDisk = (directory: string): readonly string[] =>

@@ -1,4 +1,5 @@
 /** What tests of the OpenTofu adapter share: a house with states, accounts, and what really is on the server. */
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Knex } from "knex";
@@ -111,4 +112,18 @@ export async function works({ credentials }: Access): Promise<boolean> {
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/** Of runners and of OpenTofu, by where they work. */
+export function processesIn(workDirectory: string): readonly number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, "utf8").includes(workDirectory);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
 }
