@@ -1,7 +1,7 @@
 /** Starts runs, looks after them while this process lives, and collects what runs left that lost theirs. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -66,7 +66,8 @@ export async function startRun(
   try {
     const id = randomUUID();
     const key = randomBytes(32).toString("base64");
-    const pid = runner.pid ?? 0;
+    const { pid } = runner;
+    if (pid === undefined) throw new Error("The process beside Lotse that runs OpenTofu cannot be started.");
     const holder: Holder = { ...wanted, token, host: desk.host, pid, born: birthOf(pid) ?? "", directory, key };
     const kept = await states.lock(owner, { id, holder: new Secret(asJson(holder)) });
     // A lock that is left behind is found to be that of a process that is gone.
@@ -112,9 +113,11 @@ const commandFor: { readonly [purpose in Purpose]: readonly string[] } = {
 
 function makeWorkDirectory({ workDirectory }: Account): void {
   mkdirSync(workDirectory, { recursive: true, mode: 0o700 });
-  const { uid, mode } = statSync(workDirectory);
-  if (uid !== userInfo().uid || (mode & 0o077) !== 0)
-    throw new Error(`${workDirectory} must belong to Lotse's user and be closed to everybody else (mode 0700).`);
+  const found = lstatSync(workDirectory);
+  if (!found.isDirectory() || found.uid !== userInfo().uid || (found.mode & 0o077) !== 0)
+    throw new Error(
+      `${workDirectory} must be a directory of Lotse's user that is closed to everybody else (mode 0700).`,
+    );
 }
 
 /** The module, told to keep its state with Lotse, and where providers come from. */

@@ -105,7 +105,7 @@ export async function works({ credentials }: Access): Promise<boolean> {
   client.on("error", () => undefined);
   try {
     await client.connect();
-    await client.query("create table if not exists shelf (book text)");
+    await client.query("create temporary table shelf (book text)");
     return true;
   } catch {
     return false;
