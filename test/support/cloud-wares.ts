@@ -123,35 +123,48 @@ export function objectWare(what: string, project: ObjectProject, ids: Ids): Ware
   };
 }
 
-export function bucketAccount(facts: Facts, endpoint: string, secret: string): JsonObject {
+/** How bindings get keys. */
+export type KeyKind = "ceph" | "iam";
+
+const placeOf = (endpoint: string, keys: KeyKind): JsonObject =>
+  keys === "iam" ? { endpoint, iamEndpoint: endpoint, keys } : { endpoint, keys };
+
+export function bucketAccount(facts: Facts, endpoint: string, secret: string, keys: KeyKind = "ceph"): JsonObject {
   const { region, accessKeyId } = facts as unknown as Account;
   const secretAccessKey = { env: secret };
   return {
     adapter: "s3",
-    settings: { endpoint, region, accessKeyId, secretAccessKey, keys: "ceph", pollSeconds: 0.3, attempts: 1 },
+    settings: { ...placeOf(endpoint, keys), region, accessKeyId, secretAccessKey, pollSeconds: 0.3, attempts: 1 },
   };
 }
 
-export async function bucketWare(t: Test, what: string, facts: Facts, space: string, ids: Ids): Promise<Ware> {
+export async function bucketWare(
+  t: Test,
+  what: string,
+  facts: Facts,
+  space: string,
+  ids: Ids,
+  keys: KeyKind = "ceph",
+): Promise<Ware> {
   const account = facts as unknown as Account;
   const { endpoint, region, accessKeyId, secretAccessKey } = account;
-  const ceph = s3Client(account);
+  const store = s3Client(account);
   const eye = await s3Kind.open({
-    values: { endpoint, region, accessKeyId, keys: "ceph" },
+    values: { ...placeOf(endpoint, keys), region, accessKeyId },
     secrets: { secretAccessKey: new Secret(secretAccessKey) },
   });
   t.teardown(async () => {
-    ceph.destroy();
+    store.destroy();
     await eye.close?.();
   });
   const ever = new Set<string>();
   const isOurs = async (Bucket: string) => {
     // Others' stories make and remove buckets meanwhile.
-    const { TagSet = [] } = await ceph.send(new GetBucketTaggingCommand({ Bucket })).catch(() => ({ TagSet: [] }));
+    const { TagSet = [] } = await store.send(new GetBucketTaggingCommand({ Bucket })).catch(() => ({ TagSet: [] }));
     return TagSet.some(({ Key, Value }) => Key === "lotse-space" && Value === space);
   };
   async function buckets(): Promise<string[]> {
-    const all = await bucketNames(ceph);
+    const all = await bucketNames(store);
     const ours = await Promise.all(all.map(isOurs));
     const names = all.filter((_, index) => ours[index]);
     for (const name of names) ever.add(name.slice("lotse-".length));
@@ -167,7 +180,7 @@ export async function bucketWare(t: Test, what: string, facts: Facts, space: str
     opens: (access) => listsObjects(straightTo(access)),
     async isLarge() {
       for (const Bucket of await buckets())
-        assert.equal((await ceph.send(new GetBucketVersioningCommand({ Bucket }))).Status, "Enabled");
+        assert.equal((await store.send(new GetBucketVersioningCommand({ Bucket }))).Status, "Enabled");
     },
     things: buckets,
     async inventory() {

@@ -8,52 +8,16 @@
  * reaching its moment, which shows that there were enough of them for all its calls.
  */
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Test } from "tap";
-import type { Access, JsonObject } from "../../src/core/adapter.ts";
 import { temporaryDirectory } from "./broker.ts";
 import { type BrokerProcess, newSealingKey, startBrokerProcess } from "./broker-process.ts";
 import { type Ask, type Choice, order, type Purchase } from "./buyer.ts";
 import type { Ware } from "./cloud-wares.ts";
 import { operationStates } from "./crashes.ts";
-import { type Counting, createHold, type Hold } from "./holding-line.ts";
-import type { Watcher } from "./http-line.ts";
-import { type Ids, type Shelf, writeCatalog } from "./shop-window.ts";
-
-export interface Supply {
-  /** Accounts and offering are named after it. */
-  readonly name: string;
-  /** More than there are moments in any step. */
-  readonly lives: number;
-  /** Ordered and returned, with nothing in between. */
-  readonly briefly?: boolean;
-  /** Parameters that an order may have. */
-  readonly create: JsonObject;
-  readonly small: JsonObject;
-  readonly large: JsonObject;
-  readonly counting: Counting;
-  /** How long its accounts wait for an answer. Each is held until all others stand as well. */
-  readonly patienceMs: number;
-  /** Starts a line to the back end; its address. */
-  line(watcher: Watcher): Promise<string>;
-  /** An account whose back end is reached at this address. */
-  account(address: string, secret: string): JsonObject;
-  readonly secret: string;
-  ware(ids: Ids): Ware | Promise<Ware>;
-}
-
-interface Life {
-  readonly supply: Supply;
-  readonly ids: Ids;
-  readonly hold: Hold;
-  /** The moment it is stopped at, from 1. */
-  readonly moment: number;
-  readonly name: string;
-  thing?: Purchase;
-  readonly access: Map<string, Access>;
-}
+import { type Ids, writeCatalog } from "./shop-window.ts";
+import { type Life, openAccounts, type Supply } from "./supply.ts";
 
 interface Step {
   readonly name: string;
@@ -70,7 +34,7 @@ interface Step {
 
 /** `space`: the project on the platform that everything is ordered for. */
 export async function killAtEveryCall(t: Test, space: string, supplies: readonly Supply[]): Promise<void> {
-  const { lives, accounts, shelves } = await openAccounts(supplies);
+  const { lives, provider, shelves } = await openAccounts(supplies);
   const catalog = join(t.testdir({}), "catalog");
   const wares = new Map<Supply, Ware>();
   for (const [index, goods] of writeCatalog(catalog, shelves).entries()) {
@@ -85,7 +49,7 @@ export async function killAtEveryCall(t: Test, space: string, supplies: readonly
   const settings = {
     directory,
     catalog,
-    provider: { accounts, secrets: Object.fromEntries(supplies.map(({ name, secret }) => [secretOf(name), secret])) },
+    provider,
     sealingKey: newSealingKey(),
     // Requests hang until the broker is killed, as they do where a platform waits for the answer.
     engine: { quickAnswerSeconds: 50, stepTimeoutSeconds: 600 },
@@ -198,30 +162,4 @@ export async function killAtEveryCall(t: Test, space: string, supplies: readonly
     t.same(await ware.inventory(), before.get(supply), `${ware.what}: nothing is left`);
   await broker.end("SIGTERM");
   t.same(await operationStates({ databaseUrl: "", directory }), ["succeeded"], "no operation was called failed");
-}
-
-function secretOf(name: string): string {
-  return `SECRET_${name.toUpperCase()}`;
-}
-
-/** An account and a line for each life; the ids of what it orders come from the catalog. */
-async function openAccounts(supplies: readonly Supply[]) {
-  const lives: Life[] = [];
-  const accounts: Record<string, ReturnType<Supply["account"]>> = {};
-  const shelves: Shelf[] = [];
-  const run = randomUUID();
-  for (const supply of supplies) {
-    const { name, small, large, create } = supply;
-    const goods: Shelf["goods"][number][] = [];
-    for (let moment = 1; moment <= supply.lives; moment++) {
-      const hold = createHold(supply.counting);
-      const account = `${name}-${moment}`;
-      accounts[account] = supply.account(await supply.line(hold.watcher), secretOf(name));
-      goods.push({ account, external: true, small, large });
-      const ids = { offeringId: "", small: "", large: "" };
-      lives.push({ supply, ids, hold, moment, name: `${run}-${account}`, access: new Map() });
-    }
-    shelves.push({ name, create, goods });
-  }
-  return { lives, accounts, shelves };
 }

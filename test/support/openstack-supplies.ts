@@ -3,11 +3,11 @@ import type { Test } from "tap";
 import type { JsonObject } from "../../src/core/adapter.ts";
 import type { Facts } from "../peers/peer.ts";
 import { machineAccount, machineWare, objectAccount, objectWare } from "./cloud-wares.ts";
-import type { Supply } from "./every-call.ts";
 import { type Asked, isGet, type Watcher } from "./http-line.ts";
 import { type CloudProject, openProject } from "./openstack.ts";
 import { startLineToCloud } from "./openstack-line.ts";
 import { openObjectProject } from "./openstack-objects.ts";
+import type { Supply } from "./supply.ts";
 
 export async function openCloudSupplies(t: Test, facts: Facts): Promise<readonly Supply[]> {
   return [await machines(t, facts), await networks(t, facts), await containers(t, facts)];
@@ -77,7 +77,7 @@ async function containers(t: Test, facts: Facts): Promise<Supply> {
   const project = await openObjectProject(t, facts);
   return {
     name: "containers",
-    lives: 12,
+    lives: 11,
     create: { additionalProperties: false },
     small: { kind: "object-storage", maxBytes: 1_000_000 },
     large: { kind: "object-storage", maxBytes: 2_000_000 },

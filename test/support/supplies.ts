@@ -3,12 +3,12 @@ import type { Test } from "tap";
 import type { JsonObject } from "../../src/core/adapter.ts";
 import type { Facts } from "../peers/peer.ts";
 import { awsUser, policyIn } from "./aws.ts";
-import { bucketAccount, bucketWare, databaseAccount, databaseWare } from "./cloud-wares.ts";
-import type { Supply } from "./every-call.ts";
-import { isGet, startLineTo } from "./http-line.ts";
+import { bucketAccount, bucketWare, databaseAccount, databaseWare, type KeyKind } from "./cloud-wares.ts";
+import { type Asked, isGet, startLineTo } from "./http-line.ts";
 import { applyAll, clusterOf, manifestsInReadme, tokenFor } from "./kubernetes.ts";
 import { largerNamespacePlan, namespaceAccount, namespacePlan, namespaceWare } from "./kubernetes-ware.ts";
 import { softwareAccount, softwareWare } from "./software-ware.ts";
+import type { Supply } from "./supply.ts";
 import { newClient, startVendor } from "./vendor.ts";
 
 export async function openSupplies(
@@ -17,7 +17,8 @@ export async function openSupplies(
   space: string,
 ): Promise<readonly Supply[]> {
   return [
-    buckets(t, facts.ceph, space),
+    buckets(t, facts.ceph, space, "ceph"),
+    buckets(t, facts.aws, space, "iam"),
     await databases(t, facts.aws, space),
     await namespaces(t, facts.kubernetes, space),
     ...(await software(t)),
@@ -26,26 +27,28 @@ export async function openSupplies(
 
 const noParameters: JsonObject = { additionalProperties: false };
 const patienceMs = 120_000;
+const isAwsLook = ({ body }: Asked) => /^Action=(Describe|Get|List)/.test(body);
 
 const patient = (account: JsonObject, name: "timeoutMs" | "requestTimeoutMs"): JsonObject => ({
   ...account,
   settings: { ...(account.settings as JsonObject), [name]: patienceMs },
 });
 
-function buckets(t: Test, facts: Facts, space: string): Supply {
-  const small = { encryption: "provider", publicAccess: "ignored" };
+/** Ceph makes users' keys as it is told; IAM makes them up, and tells each only once. */
+function buckets(t: Test, facts: Facts, space: string, keys: KeyKind): Supply {
+  const small = keys === "ceph" ? { encryption: "provider", publicAccess: "ignored" } : {};
   return {
-    name: "buckets",
-    lives: 8,
+    name: `buckets-${keys}`,
+    lives: keys === "ceph" ? 8 : 13,
     create: noParameters,
     small,
     large: { ...small, versioning: "always" },
     patienceMs,
-    counting: { isLook: isGet },
+    counting: { isLook: (asked) => isGet(asked) || isAwsLook(asked) },
     line: (watcher) => startLineTo(t, String(facts.endpoint), watcher),
-    account: (address, secret) => patient(bucketAccount(facts, address, secret), "requestTimeoutMs"),
+    account: (address, secret) => patient(bucketAccount(facts, address, secret, keys), "requestTimeoutMs"),
     secret: String(facts.secretAccessKey),
-    ware: (ids) => bucketWare(t, "buckets at Ceph", facts, space, ids),
+    ware: (ids) => bucketWare(t, `buckets with keys by ${keys}`, facts, space, ids, keys),
   };
 }
 
@@ -59,7 +62,7 @@ async function databases(t: Test, facts: Facts, space: string): Promise<Supply> 
     large: { instanceClass: "db.t4g.small", storageGb: 40, engineVersion: "17.4" },
     // Between two calls it speaks SQL with the database itself.
     patienceMs,
-    counting: { isLook: ({ body }) => /^Action=(Describe|List)/.test(body), ahead: true },
+    counting: { isLook: isAwsLook, ahead: true },
     line: (watcher) => startLineTo(t, String(facts.endpoint), watcher),
     account: (address, secret) => patient(databaseAccount(facts, user, address, secret), "requestTimeoutMs"),
     secret: user.secretAccessKey,
