@@ -13,10 +13,11 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type KeptState, type Outcome, Secret, type StateOwner, type Tools } from "#adapter";
+import { collect, giveUpOn } from "./collect.ts";
 import type { Desk, Left } from "./desk.ts";
 import { holderOf, lives } from "./holder.ts";
 import { type Result, resultOf } from "./result.ts";
-import { collect, giveUpOn, startRun, type Wanted } from "./run.ts";
+import { startRun, type Wanted } from "./run.ts";
 import { readState, type State } from "./state.ts";
 import { isAboutVariables, reasonOf } from "./words.ts";
 import type { Work } from "./work.ts";

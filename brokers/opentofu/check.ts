@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { within } from "./carry.ts";
 import type { Desk } from "./desk.ts";
-import { environmentOf, prepareDirectory } from "./run.ts";
+import { environmentOf, prepareDirectory } from "./directory.ts";
 import type { Account } from "./settings.ts";
 import { mask } from "./words.ts";
 import { holdsModule } from "./work.ts";

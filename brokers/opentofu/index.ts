@@ -4,7 +4,8 @@ import { check, checkBinary } from "./check.ts";
 import type { Desk } from "./desk.ts";
 import { thisHost } from "./holder.ts";
 import { inventory } from "./inventory.ts";
-import { backendSchema, readAccount, secrets, settingsSchema } from "./settings.ts";
+import { backendSchema } from "./plan.ts";
+import { readAccount, secrets, settingsSchema } from "./settings.ts";
 import { apply, bind, fetchThing, remove, unbind } from "./verbs.ts";
 
 const kind: AdapterKind = {

@@ -1,4 +1,4 @@
-/** What Lotse and the runner of OpenTofu say to one another, a line of JSON each: types only. */
+/** What Lotse and the runner of OpenTofu say to one another, a line of JSON each. */
 
 /** The first line to the runner. */
 export interface Job {
@@ -60,4 +60,13 @@ export interface Ending {
 export interface Journal {
   readonly state?: string;
   readonly ending?: Ending;
+}
+
+/** Undefined: it is no whole line, since whoever wrote it was ended meanwhile. */
+export function readLine<T extends Job | Answer | Told>(line: string): T | undefined {
+  try {
+    return JSON.parse(line) as T;
+  } catch {
+    return undefined;
+  }
 }

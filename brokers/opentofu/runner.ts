@@ -5,7 +5,7 @@
  */
 import { createInterface } from "node:readline";
 import { writeJournal } from "./journal.ts";
-import type { Answer, Ending, Job, Told } from "./protocol.ts";
+import { type Answer, type Ending, type Job, readLine, type Told } from "./protocol.ts";
 import { serveState } from "./state-server.ts";
 import { createWatch, runCommand, type Watch } from "./tofu.ts";
 
@@ -22,10 +22,10 @@ let stop = (): void => process.exit(0);
 
 const lines = createInterface({ input: process.stdin });
 lines.once("line", (line) => {
-  job.resolve(JSON.parse(line) as Job);
+  job.resolve(readLine<Job>(line));
   lines.on("line", (more) => {
-    const { answer, kept } = JSON.parse(more) as Answer;
-    waiting.get(answer)?.(kept ? "kept" : "refused");
+    const told = readLine<Answer>(more);
+    if (told !== undefined) waiting.get(told.answer)?.(told.kept ? "kept" : "refused");
   });
 });
 lines.once("close", leave);

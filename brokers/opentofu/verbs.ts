@@ -2,8 +2,8 @@
 import type { Access, BindingOrder, JsonObject, Made, Order, Outcome, StateOwner, Tools, UpdateOrder } from "#adapter";
 import { carry, type Task, within } from "./carry.ts";
 import type { Desk } from "./desk.ts";
+import { type PlanBackend, readBackend } from "./plan.ts";
 import { type Result, resultOf } from "./result.ts";
-import { type PlanBackend, readBackend } from "./settings.ts";
 import { outputsOf, readState, type State } from "./state.ts";
 import { type Work, workOf } from "./work.ts";
 

@@ -2,7 +2,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { BindingOrder, JsonObject, Order, UpdateOrder } from "#adapter";
-import type { Account, ModuleUse } from "./settings.ts";
+import type { ModuleUse } from "./plan.ts";
+import type { Account } from "./settings.ts";
 
 /** Kept with the state, so that what was made is removed by the module, and with the values, that made it. */
 export interface Work {
