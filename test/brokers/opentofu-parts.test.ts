@@ -1,0 +1,189 @@
+/** What the OpenTofu adapter decides by itself: no program and no provider is needed for it. */
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Ajv } from "ajv";
+import t from "tap";
+import { birthOf, type Holder } from "../../brokers/opentofu/holder.ts";
+import { readJournal, writeJournal } from "../../brokers/opentofu/journal.ts";
+import { backendSchema } from "../../brokers/opentofu/plan.ts";
+import type { Ending } from "../../brokers/opentofu/protocol.ts";
+import { resultAfter } from "../../brokers/opentofu/result.ts";
+import type { Account } from "../../brokers/opentofu/settings.ts";
+import { readState } from "../../brokers/opentofu/state.ts";
+import { serveState } from "../../brokers/opentofu/state-server.ts";
+import { reasonOf } from "../../brokers/opentofu/words.ts";
+import { asEnvironment, workOf } from "../../brokers/opentofu/work.ts";
+import { type Order, Secret } from "../../src/core/adapter.ts";
+import { temporaryDirectory } from "../support/broker.ts";
+
+t.test("a plan names modules and variables, and neither paths nor what Lotse tells", async (t) => {
+  const fits = new Ajv({ strict: false }).compile(backendSchema);
+  t.ok(fits({ module: "database", variables: { tier: "s" }, parameters: ["size"] }));
+  for (const module of ["../etc", "/etc", "a/b", "", ".", "A"]) t.notOk(fits({ module }), module);
+  t.notOk(fits({ module: "a", variables: { lotse_instance_id: "mine" } }));
+  t.notOk(fits({ module: "a", parameters: ["lotse_instance_id"] }));
+  t.notOk(fits({ module: "a", parameters: ["a=b"] }));
+});
+
+t.test("of one variable the plan's value goes before a parameter, and what Lotse tells before both", async (t) => {
+  const order = {
+    token: "token",
+    plan: { id: "p", backend: {}, maintenanceVersion: "1.2.0" },
+    instance: {
+      id: "id",
+      platformInstanceId: "platform",
+      parameters: new Secret({ size: 5, tier: "free", other: 1, lotse_space: "theirs" }),
+    },
+  } as unknown as Order;
+  const use = { module: "m", parameters: ["size", "tier", "absent", "lotse_space"], variables: { tier: "paid" } };
+  t.same(workOf(order, use, { size: 1, host: "h" }), {
+    module: "m",
+    version: "1.2.0",
+    variables: {
+      size: 5,
+      host: "h",
+      tier: "paid",
+      lotse_instance_id: "id",
+      lotse_platform_instance_id: "platform",
+      lotse_organization: "",
+      lotse_space: "",
+      lotse_operation: "token",
+    },
+  });
+});
+
+t.test("texts go to OpenTofu as they are, and in anything else no text can ask for more", async (t) => {
+  const sign = "$";
+  const evil = `${sign}{file("x")} %{ if true }`;
+  t.same(asEnvironment({ text: evil, number: 5, yes: true, none: null, list: [evil], map: { a: "$5 100%" } }), {
+    TF_VAR_text: evil,
+    TF_VAR_number: "5",
+    TF_VAR_yes: "true",
+    TF_VAR_list: `["${sign}${sign}{file(\\"x\\")} %%{ if true }"]`,
+    TF_VAR_map: '{"a":"$5 100%"}',
+  });
+});
+
+const holder: Holder = {
+  token: "token",
+  host: "here",
+  pid: 1,
+  born: "1",
+  directory: "",
+  key: "",
+  work: { module: "m", variables: {} },
+  purpose: "apply",
+  tries: 2,
+  touched: false,
+  blind: false,
+  mending: false,
+};
+const ending: Ending = { code: 0, stopped: false, overtime: false, touched: true, faults: [], drift: [], noise: "" };
+
+t.test("how a run ended decides what is known of it", async (t) => {
+  const after = (more: Partial<Ending>, of: Partial<Holder> = {}) =>
+    resultAfter({ ...holder, ...of }, { ...ending, ...more }, ["a.b"], 5);
+  t.match(after({}), { state: "through", blind: false, touched: true, tries: 2, resources: 1, at: 5 });
+  t.match(after({ code: 1, touched: false }), {
+    state: "faulty",
+    touched: false,
+    faults: [{ summary: /ended with 1/ }],
+  });
+  t.match(after({ code: 1, touched: false }, { touched: true }), { touched: true }, "an earlier run had begun");
+  t.match(after({ code: 1, stopped: true }), { state: "stopped" });
+  t.match(after({ code: 1, stopped: true, overtime: true }), { state: "faulty", blind: true });
+  t.match(after({ code: 1, overtime: true }, { mending: true, blind: true }), { blind: false }, "once is enough");
+  t.match(after({}, { blind: true }), { blind: false }, "it looked at everything again");
+  t.match(resultAfter(holder, "lost", [], 5), { state: "lost", blind: true, touched: true, tries: 1 });
+  t.match(resultAfter(holder, "never begun", [], 5), { state: "lost", blind: false, tries: 1 });
+  t.match(resultAfter({ ...holder, blind: true }, "never begun", [], 5), { blind: true });
+  t.match(resultAfter({ ...holder, purpose: "destroy" }, "lost", [], 5), { blind: false });
+});
+
+t.test("a comparison changes nothing of what is known but what it found", async (t) => {
+  const before = resultAfter(holder, ending, ["a.b", "a.c"], 5);
+  const compare = { ...holder, purpose: "compare", token: "other", before } as const;
+  t.same(resultAfter(compare, { ...ending, drift: ["a.b (update)"] }, ["a.b", "a.c"], 9), {
+    ...before,
+    comparedAt: 9,
+    drift: ["a.b (update)"],
+    gone: false,
+  });
+  const all = { ...ending, drift: ["a.b (delete)", "a.c (delete)"] };
+  t.match(resultAfter(compare, all, ["a.b", "a.c"], 9), { token: "token", gone: true });
+  t.same(resultAfter(compare, "lost", ["a.b"], 9), { ...before, comparedAt: 9 });
+});
+
+t.test("a state is read for its outputs and for what stands behind it", async (t) => {
+  const body = JSON.stringify({
+    version: 4,
+    outputs: { host: { value: "h", type: "string" }, password: { value: "hush", type: "string", sensitive: true } },
+    resources: [
+      { mode: "managed", type: "vm", name: "a", instances: [{ attributes: { admin_password: "canary" } }] },
+      { mode: "managed", type: "vm", name: "b", module: "module.m", instances: [{ index_key: 0 }, { index_key: "x" }] },
+      { mode: "data", type: "image", name: "c", instances: [{}] },
+    ],
+  });
+  const state = readState(body);
+  t.same(state.resources, ["vm.a", "module.m.vm.b[0]", 'module.m.vm.b["x"]']);
+  t.same(state.outputs.get("password"), { value: "hush", sensitive: true });
+  t.same(state.secrets, ["canary"]);
+  t.same(readState(undefined).resources, []);
+  t.throws(() => readState('{"version":5}'), /version 5/);
+  const account = {
+    runMs: 1000,
+    secretVariables: new Secret({ password: "account's" }),
+    secretEnvironment: new Secret({}),
+  } as unknown as Account;
+  const faults = [{ summary: "No", detail: "canary, hush, account's and mine\n at all" }];
+  const result = { ...resultAfter(holder, { ...ending, code: 1, faults }, [], 1) };
+  t.equal(
+    reasonOf(account, { ...result, work: { module: "m", variables: { note: "mine" } } }, state),
+    "The provider's module ended with an error. No: …, …, … and … at all",
+  );
+});
+
+t.test("a journal is nothing that anybody could read, and opens with its key only", async (t) => {
+  const directory = temporaryDirectory(t);
+  const key = randomBytes(32);
+  t.equal(readJournal(directory, key), undefined);
+  writeJournal(directory, key, { state: "canary", ending });
+  t.same(readJournal(directory, key), { state: "canary", ending });
+  const path = join(directory, "journal");
+  t.notMatch(readFileSync(path, "latin1"), "canary");
+  t.throws(() => readJournal(directory, randomBytes(32)));
+  writeFileSync(path, readFileSync(path).fill(0, 20, 21));
+  t.throws(() => readJournal(directory, key), "a changed one is not believed");
+});
+
+t.test("a process is told from a later one of the same number", async (t) => {
+  t.type(birthOf(process.pid), "string");
+  t.equal(birthOf(process.pid), birthOf(process.pid));
+  t.equal(birthOf(0), undefined);
+  if (process.platform === "linux") t.not(birthOf(process.pid), birthOf(1));
+});
+
+t.test("the back end of a run answers to its password, and lets the lock's holder write", async (t) => {
+  const kept: string[] = [];
+  const server = await serveState(null, async (state) => void kept.push(state));
+  t.teardown(() => server.close());
+  const { TF_HTTP_ADDRESS: address = "", TF_HTTP_USERNAME, TF_HTTP_PASSWORD } = server.environment;
+  const login = `Basic ${Buffer.from(`${TF_HTTP_USERNAME}:${TF_HTTP_PASSWORD}`).toString("base64")}`;
+  const ask = async (method: string, body?: string, query = "", authorization = login) => {
+    const answer = await fetch(`${address}${query}`, { method, headers: { authorization }, ...(body && { body }) });
+    return [answer.status, await answer.text()];
+  };
+  t.equal(new URL(address).hostname, "127.0.0.1");
+  t.same(await ask("GET", undefined, "", "Basic bG90c2U6"), [401, ""]);
+  t.same(await ask("GET"), [204, ""]);
+  t.same(await ask("POST", "early"), [423, "{}"]);
+  t.same(await ask("LOCK", '{"ID":"one"}'), [200, ""]);
+  t.same(await ask("LOCK", '{"ID":"two"}'), [423, '{"ID":"one"}']);
+  t.same(await ask("POST", "wrong", "?ID=two"), [423, '{"ID":"one"}']);
+  t.same(await ask("POST", "state", "?ID=one"), [200, ""]);
+  t.same(await ask("UNLOCK", '{"ID":"two"}'), [409, ""]);
+  t.same(await ask("UNLOCK", '{"ID":"one"}'), [200, ""]);
+  t.same(await ask("GET"), [200, "state"]);
+  t.same(kept, ["state"]);
+});
