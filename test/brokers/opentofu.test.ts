@@ -143,6 +143,37 @@ void onPeer(t, "opentofu", async (facts) => {
     stage.nothingLeaked();
   });
 
+  await story(
+    "whichever of a provider's calls is lost, before or after it took effect, one thing is made",
+    async (t) => {
+      const losses = ["create role", "alter role", "create database", "alter database"].flatMap((call) =>
+        (["cut before", "cut after"] as const).map((verdict) => ({ call, verdict, id: "", lost: false })),
+      );
+      const proxy = await startStatementProxy(t, server, {
+        judge({ text }) {
+          const loss = losses.find(
+            ({ call, id, lost }) => !lost && id !== "" && text.includes(id) && text.includes(call),
+          );
+          if (loss === undefined) return "pass";
+          loss.lost = true;
+          return loss.verdict;
+        },
+      });
+      const { adapter, stage } = await shop(t, {}, { through: proxy.port, settings: { tries: 3 } });
+      await Promise.all(
+        losses.map(async (loss) => {
+          const thing = stage.instance({ connections: 2 });
+          loss.id = thing.id;
+          await stage.run(adapter, "provision", thing);
+          const things = await thingsOn(server, thing.id);
+          t.equal(things.length, 2, `${loss.call}, ${loss.verdict}: one database and its owner`);
+          t.equal(loss.lost, true);
+          await stage.run(adapter, "deprovision", thing);
+        }),
+      );
+    },
+  );
+
   await story("a run that takes too long is told to stop, and what it made goes with the clean-up", async (t) => {
     const proxy = await startStatementProxy(t, server, {
       judge: ({ text }) => (text.includes("create database") ? "hold after" : "pass"),
