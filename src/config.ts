@@ -41,6 +41,8 @@ export interface Config {
   readonly providers?: ReadonlyMap<string, ProviderAccount>;
   /** What looks odd but stops nothing. */
   readonly warnings: readonly Problem[];
+  /** Something wrong in the configuration file that shows only later; one without file has no lines. */
+  problemAt(path: Path, message: string): Problem;
 }
 
 export interface EngineConfig {
@@ -106,7 +108,7 @@ export function readConfig(env: Environment, cwd: string, kinds: ReadonlyMap<str
   if (parts === undefined || problems.some(({ severity }) => severity === "error")) {
     throw new ConfigError(problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)));
   }
-  return deepFreeze({ ...settings, ...parts, warnings: problems });
+  return deepFreeze({ ...settings, ...parts, warnings: problems, problemAt: file.problem });
 }
 
 function readFile(path: string | undefined, cwd: string, problems: Problem[]): YamlFile {
@@ -154,7 +156,10 @@ function removeAt(value: unknown, path: Path): void {
   remove();
 }
 
-type Parts = Omit<Config, "host" | "port" | "dataDirectory" | "catalogDirectory" | "database" | "warnings">;
+type Parts = Omit<
+  Config,
+  "host" | "port" | "dataDirectory" | "catalogDirectory" | "database" | "warnings" | "problemAt"
+>;
 
 function readParts(
   written: Written,

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { adapterKinds } from "../brokers/index.ts";
 import { platformCommand, tokenCommand } from "./account-commands.ts";
 import { type AccountParts, createAccountParts } from "./admin/parts.ts";
-import { checkCatalog } from "./catalog/check.ts";
 import { formatProblem } from "./config/problem.ts";
 import { type Config, readConfig } from "./config.ts";
+import { checkConfiguredCatalog } from "./configured-catalog.ts";
 import { curlLines } from "./curl-lines.ts";
 import { demoAccounts } from "./embedded/demo.ts";
 import { firstRunFile, readFirstRun } from "./first-run.ts";
@@ -65,11 +65,11 @@ function printWelcome(broker: Broker): void {
 }
 
 function reportCatalog(config: Config): number {
-  const kinds =
+  const accounts =
     config.providers === undefined
       ? demoAccounts
       : new Map([...config.providers].map(([name, { adapter }]) => [name, adapter]));
-  const { problems } = checkCatalog(config.catalogDirectory, adapterKinds, kinds);
+  const { problems } = checkConfiguredCatalog(config, adapterKinds, accounts);
   for (const problem of problems) console.error(formatProblem(problem));
   const errors = problems.filter(({ severity }) => severity === "error").length;
   const warnings = problems.length - errors;

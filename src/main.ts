@@ -5,18 +5,16 @@ import { type DestinationStream, pino } from "pino";
 import { adapterKinds } from "../brokers/index.ts";
 import { createAccountParts } from "./admin/parts.ts";
 import { type AppLog, buildApp } from "./app.ts";
-import { checkCatalog } from "./catalog/check.ts";
-import { overlayCheck } from "./catalog/overlay.ts";
-import { projectCatalog } from "./catalog/project.ts";
-import { formatProblem, shownPath } from "./config/problem.ts";
-import { type Config, ConfigError, type ProviderAccount } from "./config.ts";
+import type { Problem } from "./config/problem.ts";
+import type { Config, ProviderAccount } from "./config.ts";
+import { readCatalogFiles } from "./configured-catalog.ts";
 import type { AdapterKind } from "./core/adapter.ts";
 import { createIds } from "./core/ids.ts";
 import type { Offering } from "./core/model.ts";
 import { startDemo } from "./embedded/demo.ts";
 import { systemClock } from "./engine/clock.ts";
 import { createEngine, type Engine } from "./engine/engine.ts";
-import { type CatalogFiles, type Federation, openFederation } from "./federation.ts";
+import { type Federation, openFederation } from "./federation.ts";
 import { createFirstAccounts } from "./first-run.ts";
 import { createHouses } from "./house.ts";
 import { type Authenticator, createAuthenticator } from "./http/basic-auth.ts";
@@ -30,7 +28,7 @@ import { createMetrics } from "./metrics.ts";
 import { type CatalogResponse, prepareCatalog } from "./osb/catalog-response.ts";
 import { createAdopting } from "./providers/adoption.ts";
 import { createInventory } from "./providers/inventory.ts";
-import { openConfigured } from "./providers/live-providers.ts";
+import { openConfigured, type ReportAccount } from "./providers/live-providers.ts";
 import { createRequestLog } from "./request-log.ts";
 import type { Accounts } from "./store/accounts.ts";
 import { createAdoptions } from "./store/adoptions.ts";
@@ -38,7 +36,6 @@ import { createBeliefs } from "./store/beliefs.ts";
 import { holdDataDirectory } from "./store/data-directory.ts";
 import { type OpenStore, openStore } from "./store/open.ts";
 import { createOrphans } from "./store/orphans.ts";
-import { movedPlans } from "./store/plans.ts";
 import { forgetBefore } from "./store/retention.ts";
 import { openSeal, type Seal, type SealingKey } from "./store/seal.ts";
 import type { Store } from "./store/store.ts";
@@ -118,7 +115,13 @@ async function open(
   const accountsConfigured =
     config.providers ?? (await demoProviders(config, closing, (message) => log.warn({}, message)));
   const houseOf = createHouses({ knex, seal, newId, now: clock.now }, () => federation.keeper.current());
-  const configured = await openConfigured(accountsConfigured, kinds, closing, houseOf);
+  const problems: Problem[] = [];
+  const report: ReportAccount = (account, path, message) =>
+    void problems.push(config.problemAt(["providers", account, ...path], message));
+  // The demonstration's accounts stand in no file.
+  const told = config.providers === undefined ? undefined : report;
+  const configured = await openConfigured(accountsConfigured, kinds, closing, houseOf, told);
+  const kindsOfAccounts = new Map([...accountsConfigured].map(([name, { adapter }]) => [name, adapter]));
   let catalogResponse: CatalogResponse | undefined;
   const federation: Federation = await openFederation({
     knex,
@@ -126,7 +129,7 @@ async function open(
     kinds,
     accounts: accountsConfigured,
     configured,
-    files: await readOfferings(config, accountsConfigured, kinds, knex, log),
+    files: await readCatalogFiles(config, kinds, kindsOfAccounts, knex, problems, log),
     onChange: async (catalog) => {
       const prepared = prepareCatalog(catalog);
       await prepared.ready;
@@ -287,33 +290,6 @@ async function demoProviders(
 function loopbackUrl({ host, port, http }: Config): string | undefined {
   const reached = host === "127.0.0.1" || host === "0.0.0.0" || host === "::" || host === "localhost";
   return reached && port !== 0 && http.tls === undefined ? `http://127.0.0.1:${port}` : undefined;
-}
-
-async function readOfferings(
-  config: Config,
-  providers: ReadonlyMap<string, ProviderAccount>,
-  kinds: Kinds,
-  knex: OpenStore["knex"],
-  log: AppLog,
-): Promise<CatalogFiles> {
-  const accounts = new Map([...providers].map(([name, { adapter }]) => [name, adapter]));
-  const directory = config.catalogDirectory;
-  const { offerings: read, organisations, overlays, problems } = checkCatalog(directory, kinds, accounts);
-  if (problems.some(({ severity }) => severity === "error")) throw new ConfigError(problems);
-  for (const problem of problems) log.warn({}, formatProblem(problem));
-  const files = read.map(({ offering }) => offering);
-  const offerings = projectCatalog(files, organisations, new Set(providers.keys()));
-  const moved = await movedPlans(knex, offerings);
-  if (moved.length > 0)
-    throw new ConfigError(
-      moved.map((message) => ({ file: shownPath(directory), path: "", message, severity: "error" })),
-    );
-  return {
-    offerings,
-    organisations,
-    overlays,
-    overlayCheck: overlayCheck(),
-  };
 }
 
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<void> {

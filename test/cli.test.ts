@@ -160,6 +160,59 @@ t.test("a wrong configuration keeps the broker from starting, and every mistake 
   t.notOk(existsSync(join(cwd, "data")), "nothing was made");
 });
 
+t.test("accounts that cannot be used are told all at once, each with its line, and nothing is served", async (t) => {
+  const cwd = reachableDirectory(t);
+  const yaml = [
+    "providers:",
+    "  open:",
+    "    adapter: postgresql",
+    "    settings: { host: db.example, user: lotse, password: { env: PG }, tls: off }",
+    "  plain:",
+    "    adapter: osb",
+    "    settings: { url: http://broker.example }",
+    "  half:",
+    "    adapter: osb",
+    "    settings: { url: https://broker.example, username: lotse }",
+    "  unknown:",
+    "    adapter: osb",
+    "    settings: { url: https://broker.example, ca: gone.pem }",
+    "    catalog:",
+    "      organisation: it-nrod",
+    "  files:",
+    "    adapter: postgresql",
+    "    settings: { host: db.example, user: lotse, password: { env: PG } }",
+    "    catalog: {}",
+  ];
+  writeFileSync(join(cwd, "lotse.yaml"), yaml.join("\n"));
+  const env = {
+    LOTSE_DATA_DIR: join(cwd, "data"),
+    LOTSE_CATALOG: join(checkout, "catalog"),
+    LOTSE_PORT: "0",
+    PG: "geheim",
+  };
+  const { code, stdout, stderr } = await lotse(["serve"], env, cwd);
+  t.equal(code, 1);
+  const lines = stderr
+    .trimEnd()
+    .split("\n")
+    .filter((line) => line.startsWith("lotse.yaml"));
+  t.match(lines, [
+    /^lotse\.yaml:4: providers\.open\.settings: tls "off" is possible on the loopback address only/,
+    /^lotse\.yaml:7: providers\.plain\.settings: url must begin with https:/,
+    /^lotse\.yaml:10: providers\.half\.settings: username and password are needed together/,
+    /^lotse\.yaml:13: providers\.unknown\.settings: ca must be a certificate .*gone\.pem does not/,
+    /^lotse\.yaml:15: providers\.unknown\.catalog\.organisation: is no organisation .*; did you mean "it-nord"\?$/,
+    /^lotse\.yaml:19: providers\.files\.catalog: is not for the adapter postgresql, which reads no catalogs/,
+  ]);
+  t.equal(lines.length, 6);
+  t.notMatch(stdout + stderr, /geheim|"msg":"ready"/);
+  const checked = await lotse(["catalog", "check"], env, cwd);
+  t.match(checked, {
+    code: 1,
+    stderr: /^lotse\.yaml:15: providers\.unknown\.catalog\.organisation: is no organisation/m,
+  });
+});
+
 t.test("catalog check tells everything that is wrong, each with file and line", async (t) => {
   const directory = join(reachableDirectory(t), "catalog");
   cpSync(join(checkout, "catalog"), directory, { recursive: true });

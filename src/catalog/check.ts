@@ -1,7 +1,7 @@
 /** Every rule a catalog has to keep beyond its schemas: OSB's, the platforms', and the domain's. All violations at once. */
 import { explain } from "../config/explain.ts";
 import { type SchemaCompiler, schemaCompiler } from "../config/json-schema.ts";
-import { hint, type Problem } from "../config/problem.ts";
+import { byPlace, hint, type Problem } from "../config/problem.ts";
 import type { AdapterKind } from "../core/adapter.ts";
 import { type Draft, type OfferingDraft, type Report, reportOn } from "./draft.ts";
 import type { PlanFile } from "./files.ts";
@@ -24,8 +24,7 @@ export function checkCatalog(
   const { organisations, offerings, drafts, problems } = readCatalog(directory);
   const { overlays, problems: overlayProblems } = readOverlays(directory);
   const all = [...problems, ...checkRules(drafts, kinds, accounts), ...overlayProblems];
-  all.sort((a, b) => (a.file === b.file ? (a.line ?? 0) - (b.line ?? 0) : a.file < b.file ? -1 : 1));
-  return { organisations, offerings, overlays, problems: all };
+  return { organisations, offerings, overlays, problems: all.sort(byPlace) };
 }
 
 function checkRules(

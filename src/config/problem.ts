@@ -30,6 +30,12 @@ export function shownPath(path: string, cwd = process.cwd()): string {
   return inside === "" || inside.startsWith("..") || isAbsolute(inside) ? path : inside;
 }
 
+/** For `sort`: by file, and in it from the top. */
+export function byPlace(one: Problem, other: Problem): number {
+  if (one.file !== other.file) return one.file < other.file ? -1 : 1;
+  return (one.line ?? 0) - (other.line ?? 0);
+}
+
 /** `plans[0].name`; keys that are no plain words are quoted, so that none can pretend to be something else. */
 export function formatPath(path: Path): string {
   let text = "";

@@ -104,20 +104,38 @@ export async function openRegistered(
   }
 }
 
-/** Accounts of lotse.yaml, opened; throws with the account's name if one cannot be. */
+/** What is wrong with an account; `path` below its name. */
+export type ReportAccount = (account: string, path: Path, message: string) => void;
+
+const refuse: ReportAccount = (account, _path, message) => {
+  throw new Error(`The account "${account}" under providers cannot be used: ${message}`);
+};
+
+/** Accounts of lotse.yaml, opened. Those that cannot be are reported and left out; without `report` the first one throws. */
 export async function openConfigured(
   accounts: ReadonlyMap<string, ProviderAccount>,
   kinds: ReadonlyMap<string, AdapterKind>,
   closing: (() => Promise<unknown>)[],
   houseOf?: (account: string) => House,
+  report: ReportAccount = refuse,
 ): Promise<ReadonlyMap<string, Adapter>> {
   const adapters = new Map<string, Adapter>();
-  for (const [name, { adapter: kindName, settings }] of accounts) {
+  for (const [name, { adapter: kindName, settings, catalog }] of accounts) {
     const kind = kinds.get(kindName);
     if (kind === undefined) throw new Error(`The account "${name}" names an adapter that does not exist: ${kindName}.`);
-    const adapter = await kind.open(settings, houseOf?.(name)).catch((cause: Error) => {
-      throw new Error(`The account "${name}" under providers cannot be used: ${cause.message}`, { cause });
-    });
+    let adapter: Adapter;
+    try {
+      adapter = await kind.open(settings, houseOf?.(name));
+    } catch (error) {
+      report(name, ["settings"], error instanceof Error ? error.message : "cannot be used");
+      continue;
+    }
+    if (catalog !== undefined && adapter.catalog === undefined)
+      report(
+        name,
+        ["catalog"],
+        `is not for the adapter ${kindName}, which reads no catalogs: its plans stand in catalog files`,
+      );
     adapters.set(name, adapter);
     closing.push(async () => adapter.close?.());
   }

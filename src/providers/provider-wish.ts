@@ -1,5 +1,6 @@
 /** What a person writes of a provider, and what it changes. */
 import type { Organisation } from "../catalog/files.ts";
+import { hint } from "../config/problem.ts";
 import type { AdapterKind } from "../core/adapter.ts";
 import { type Json, type JsonObject, sameJson } from "../core/json.ts";
 import type { Provider, ProviderDetails, TestPlan } from "../core/provider.ts";
@@ -110,7 +111,7 @@ export function sameWish(before: Provider, after: Provider): boolean {
 
 /** Organisations that do not exist, or may not be what they are to be. */
 export function organisationFaults(
-  wish: ProviderWish,
+  wish: Pick<ProviderWish, "organisation" | "integrator" | "publisher">,
   organisations: readonly Organisation[],
 ): readonly SettingsProblem[] {
   const byKey = new Map(organisations.map((organisation) => [organisation.key, organisation]));
@@ -118,7 +119,7 @@ export function organisationFaults(
     const key = wish[path];
     return key === undefined || byKey.has(key)
       ? []
-      : [{ path: [path], message: `is no organisation of the catalog: "${key}"` }];
+      : [{ path: [path], message: `is no organisation of the catalog: "${key}"${hint(key, [...byKey.keys()])}` }];
   });
   const { organisation, integrator, publisher = organisation } = wish;
   const external = publisher !== undefined && byKey.get(publisher)?.kind === "external";
