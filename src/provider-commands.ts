@@ -117,16 +117,16 @@ export function connect(env: Environment, cwd: string): Api {
         );
       });
       const json = readJson(await answer.text());
-      if (json !== undefined && answer.ok) return { body: json, etag: answer.headers.get("etag") ?? "" };
+      if (isJsonObject(json) && answer.ok) return { body: json, etag: answer.headers.get("etag") ?? "" };
       throw new Refusal(isJsonObject(json) && "detail" in json ? explain(json) : notLotse(answer.url, answer.status));
     },
   };
 }
 
 /** Undefined: it is no JSON, and so no answer of the management API. */
-function readJson(text: string): JsonObject | undefined {
+function readJson(text: string): Json | undefined {
   try {
-    return text === "" ? {} : (JSON.parse(text) as JsonObject);
+    return text === "" ? {} : (JSON.parse(text) as Json);
   } catch {
     return undefined;
   }
