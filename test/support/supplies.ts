@@ -39,7 +39,7 @@ function buckets(t: Test, facts: Facts, space: string, keys: KeyKind): Supply {
   const small = keys === "ceph" ? { encryption: "provider", publicAccess: "ignored" } : {};
   return {
     name: `buckets-${keys}`,
-    lives: keys === "ceph" ? 8 : 13,
+    lives: keys === "ceph" ? 8 : 10,
     create: noParameters,
     small,
     large: { ...small, versioning: "always" },
