@@ -197,8 +197,11 @@ void onPeer(t, "opentofu", async (facts) => {
     });
     const { stage, adapter, thing, carry } = await shop(t, { connections: 2 }, { through: proxy.port });
     const order = stage.order("provision", thing);
-    const first = adapter.provision(order, stage.tools(order.token));
+    const taken = new AbortController();
+    const first = adapter.provision(order, stage.tools(order.token, taken.signal));
+    first.catch(() => undefined);
     await reached;
+    taken.abort(new Error("The order was taken back."));
     for (const pid of processesIn(workDirectory)) process.kill(pid, "SIGKILL");
     proxy.release();
     await first.catch(() => undefined);
