@@ -72,7 +72,8 @@ const newId = createIds(
   () => Date.now(),
   (bytes) => randomFillSync(bytes),
 );
-const defaultPatienceMs = 10_000;
+/** On a machine that does other things as well. What does not end at all is found after it. */
+const defaultPatienceMs = 60_000;
 /** More back-end answers than any call needs; a call that never gets through would be tried without end. */
 const mostAnswers = 200;
 

@@ -1,6 +1,6 @@
 /**
  * The same OSB client orders from a public authority's cloud and from external ones, through the broker's own process, whose
- * own records are kept in PostgreSQL; those of clouds-crash.test.ts are kept in SQLite.
+ * own records are kept in PostgreSQL; those of every-call.test.ts are kept in SQLite.
  */
 import { join } from "node:path";
 import t from "tap";

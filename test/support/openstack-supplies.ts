@@ -25,7 +25,7 @@ const withSettings = (account: JsonObject, more: JsonObject): JsonObject => ({
 function machinesOf(facts: Facts, project: CloudProject, more: JsonObject) {
   return {
     create: {
-      properties: { firewall: { type: "array" }, floatingAddress: { type: "boolean" } },
+      properties: { firewall: { type: "array" } },
       additionalProperties: false,
     },
     small: { kind: "machine", flavor: String(facts.flavor) },
@@ -53,22 +53,21 @@ async function machines(t: Test, facts: Facts): Promise<Supply> {
   };
 }
 
-/** Machines again, for the networks, routers and addresses that are made and removed with them. */
+/** Machines again, for the networks and routers that are made and removed with them. */
 async function networks(t: Test, facts: Facts): Promise<Supply> {
   const project = await openProject(t, facts);
   const { line, ...shared } = machinesOf(facts, project, {});
-  const isOfNetwork = ({ path }: Asked) => /\/v2\.0\/(networks|subnets|routers|floatingips)/.test(path);
+  const isOfNetwork = ({ path }: Asked) => /\/v2\.0\/(networks|subnets|routers)/.test(path);
   return {
     ...shared,
     name: "networks",
-    lives: 6,
+    lives: 5,
     briefly: true,
     patienceMs,
     counting: { isLook: isGet, ignores: (asked) => isGet(asked) || !isOfNetwork(asked) },
     line: line(t),
     async ware(ids) {
-      const ware = machineWare("networks of machines at OpenStack", facts, project, ids);
-      return { ...ware, parameters: { floatingAddress: true } };
+      return machineWare("networks of machines at OpenStack", facts, project, ids);
     },
   };
 }
