@@ -180,11 +180,11 @@ await onPeer(t, "kubernetes", async (facts) => {
       .sort();
   }
 
-  function subjectFor(t: Test): Subject {
+  function subjectFor(t: Test, moment: "before" | "after" = "after"): Subject {
     return {
       open: () => open(),
       async losing(nth) {
-        const { server, lost } = await proxyTo(t, cluster, { loses: nth });
+        const { server, lost } = await proxyTo(t, cluster, { loses: nth, moment });
         return { adapter: await open({ server }), lost };
       },
       async hanging() {
@@ -211,7 +211,12 @@ await onPeer(t, "kubernetes", async (facts) => {
     };
   }
 
-  await t.test("every promise is kept", (t) => keepsEveryPromise(t, subjectFor(t)));
+  await t.test("every promise is kept, and each answer lost on its way back", (t) =>
+    keepsEveryPromise(t, subjectFor(t, "after")),
+  );
+  await t.test("every promise is kept, and each request lost on its way there", (t) =>
+    keepsEveryPromise(t, subjectFor(t, "before")),
+  );
 
   // Side by side, as most of them wait for the server most of the time.
   t.jobs = 8;

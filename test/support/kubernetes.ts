@@ -182,8 +182,10 @@ export interface Fault {
   readonly answer?: (
     request: IncomingMessage,
   ) => { status: number; headers?: Record<string, string>; body: Json } | undefined;
-  /** Loses the server's answer to this one, counted from 1, after it took effect. */
+  /** Loses this one, counted from 1: the request before it takes effect, or the answer after it did. */
   readonly loses?: number;
+  /** `after` if absent. */
+  readonly moment?: "before" | "after";
 }
 
 export interface Proxy {
@@ -206,6 +208,11 @@ export async function proxyTo(t: Test, cluster: Cluster, fault: Fault): Promise<
       return;
     }
     const nth = ++asked;
+    if (nth === fault.loses && fault.moment === "before") {
+      lost = true;
+      outgoing.destroy();
+      return;
+    }
     const { host, connection, "content-length": length, "transfer-encoding": encoding, ...headers } = incoming.headers;
     const answer = await request(`${cluster.server}${incoming.url}`, {
       method: incoming.method as "GET",
