@@ -202,6 +202,6 @@ async function compare(
 
 t.test(
   `${lives} lives through two brokers that are killed, over a bad line, end as they should`,
-  { timeout: 840_000 },
+  { timeout: 1_400_000 },
   leadLives,
 );

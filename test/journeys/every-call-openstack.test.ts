@@ -7,7 +7,7 @@ import { onPeer } from "../support/peers.ts";
 
 await onPeer(t, "openstack", async (facts) => {
   const name = "killed between any two calls to a cloud, the broker goes on as if nothing had been";
-  await t.test(name, { timeout: 850_000 }, async (t) => {
+  await t.test(name, { timeout: 1_400_000 }, async (t) => {
     await killAtEveryCall(t, `space-${randomUUID()}`, await openCloudSupplies(t, facts));
   });
 });

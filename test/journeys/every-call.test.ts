@@ -7,7 +7,7 @@ import { openSupplies } from "../support/supplies.ts";
 
 await onPeers(t, ["aws", "ceph", "kubernetes"], async (facts) => {
   const name = "killed between any two calls to the world outside, the broker goes on as if nothing had been";
-  await t.test(name, { timeout: 850_000 }, async (t) => {
+  await t.test(name, { timeout: 1_400_000 }, async (t) => {
     const space = `space-${randomUUID()}`;
     await killAtEveryCall(t, space, await openSupplies(t, facts, space));
   });
