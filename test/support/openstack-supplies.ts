@@ -44,7 +44,7 @@ async function machines(t: Test, facts: Facts): Promise<Supply> {
   return {
     ...shared,
     name: "machines",
-    lives: 9,
+    lives: 11,
     patienceMs,
     // None is ordered, and is looked for by removing it.
     counting: { isLook, ignores: ({ path }) => path.includes("/os-keypairs/") },
@@ -76,7 +76,7 @@ async function containers(t: Test, facts: Facts): Promise<Supply> {
   const project = await openObjectProject(t, facts);
   return {
     name: "containers",
-    lives: 11,
+    lives: 12,
     create: { additionalProperties: false },
     small: { kind: "object-storage", maxBytes: 1_000_000 },
     large: { kind: "object-storage", maxBytes: 2_000_000 },

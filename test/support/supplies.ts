@@ -56,7 +56,7 @@ async function databases(t: Test, facts: Facts, space: string): Promise<Supply> 
   const user = await awsUser(t, facts, policyIn("brokers/aws/README.md"));
   return {
     name: "databases",
-    lives: 8,
+    lives: 9,
     create: noParameters,
     small: { instanceClass: "db.t4g.micro", storageGb: 20, engineVersion: "17.4" },
     large: { instanceClass: "db.t4g.small", storageGb: 40, engineVersion: "17.4" },
