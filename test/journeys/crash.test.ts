@@ -6,7 +6,7 @@
  * and the platform repeats what was not answered. So one kill reaches all boundaries of a verb.
  *
  * Every boundary is met by default, after its statement took effect and before the answer is there: to the world that is
- * the same as before the next statement. CRASH_TESTS=all also stops before each statement; `.ci/run` sets it.
+ * the same as before the next statement. CRASH_TESTS=all also cuts the line before each statement; `.ci/run` sets it.
  */
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -221,8 +221,6 @@ const lanes: readonly (readonly [string, Lane])[] = [
   ["cut off after each statement in its own database", { where: "store", verdict: "cut after" }],
 ];
 const thorough: typeof lanes = [
-  ["killed before each statement at the provider", { where: "provider", verdict: "hold before" }],
-  ["killed before each statement in its own database", { where: "store", verdict: "hold before" }],
   ["cut off before each statement at the provider", { where: "provider", verdict: "cut before" }],
   ["cut off before each statement in its own database", { where: "store", verdict: "cut before" }],
 ];
