@@ -10,20 +10,14 @@ import type { Desk, Run } from "./desk.ts";
 import { environmentOf, makeWorkDirectory, prepareDirectory } from "./directory.ts";
 import { asJson, birthOf, type Holder, type Purpose } from "./holder.ts";
 import type { Job } from "./protocol.ts";
-import { type Result, resultOf } from "./result.ts";
-import { directoryOf, type Work } from "./work.ts";
+import { resultOf } from "./result.ts";
+import { directoryOf } from "./work.ts";
 
 const runnerPath = fileURLToPath(new URL("./runner.ts", import.meta.url));
 
-export interface Wanted {
+/** What a run is to bring about; the rest of its lock's holder is known once there is a process. */
+export interface Wanted extends Omit<Holder, "token" | "host" | "pid" | "born" | "directory" | "key"> {
   readonly owner: StateOwner;
-  readonly work: Work;
-  readonly purpose: Purpose;
-  readonly tries: number;
-  readonly touched: boolean;
-  readonly blind: boolean;
-  readonly mending: boolean;
-  readonly before?: Result;
 }
 
 /** Starts one. Undefined: somebody else has the lock, and nothing was begun. */

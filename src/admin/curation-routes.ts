@@ -198,22 +198,22 @@ export function addCurationRoutes(app: FastifyInstance, { federation, accounts }
     },
   );
 
-  /** What was named and is not there: perhaps not yet, perhaps mistyped, and then still to be seen by everybody. */
-  async function missing({ kind, thing: name }: Thing, content: readonly Grant[]): Promise<string[]> {
+  async function isThere({ kind, thing: name }: Thing): Promise<boolean> {
     const { offerings } = keeper.current();
+    if (kind === "offering") return offerings.some(({ id }) => id === name);
     const plans = offerings.flatMap((offering) => offering.plans);
-    const isThere = {
-      provider: async () =>
-        plans.some(({ provider }) => provider === name) || (await federation.providers.byName(name)) !== undefined,
-      offering: async () => offerings.some(({ id }) => id === name),
-      plan: async () => plans.some(({ id }) => id === name),
-    };
+    if (kind === "plan") return plans.some(({ id }) => id === name);
+    // A registered provider may have nothing in the catalog yet, and one of the catalog's files is registered nowhere.
+    return plans.some(({ provider }) => provider === name) || (await federation.providers.byName(name)) !== undefined;
+  }
+
+  /** What was named and is not there: perhaps not yet, perhaps mistyped, and then still to be seen by everybody. */
+  async function missing(entry: Thing, content: readonly Grant[]): Promise<string[]> {
     const names = new Set((await accounts.names()).values());
     const platforms = content.flatMap(({ platform }) => platform ?? []).filter((platform) => !names.has(platform));
+    const thing = `There is no ${entry.kind} "${entry.thing}" at present; it will count once there is one.`;
     return [
-      ...((await isThere[kind]())
-        ? []
-        : [`There is no ${kind} "${name}" at present; it will count once there is one.`]),
+      ...((await isThere(entry)) ? [] : [thing]),
       ...platforms.map((platform) => `There is no platform "${platform}" at present; nobody sees it by this grant.`),
     ];
   }
