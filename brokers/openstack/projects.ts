@@ -1,13 +1,14 @@
 /** Which project a customer's things are in: the account's own, or one for each organisation. */
 import type { Order } from "#adapter";
-import { statusOf } from "./answers.ts";
+import { LoginRefused, statusOf } from "./answers.ts";
 import type { Cloud, Session } from "./client.ts";
 import { projectName } from "./names.ts";
 
 interface Project {
   readonly id: string;
   readonly name: string;
-  readonly description?: string;
+  readonly domain_id: string;
+  readonly tags?: readonly string[];
 }
 
 /** Where the order's things are, as far as anybody remembers. */
@@ -27,8 +28,8 @@ export async function sessionToMake(
   if (!cloud.account.projectPerOrganization || organization === undefined) return cloud.session({ region }, signal);
   const own = await cloud.session({ region }, signal);
   const name = projectName(organization);
-  const project = (await findProject(own, name)) ?? (await makeProject(cloud, own, name, organization));
-  return cloud.session({ projectId: project.id, region }, signal);
+  const project = (await findProject(own, name)) ?? (await makeProject(own, name, organization));
+  return enter(cloud, own, project, region, signal);
 }
 
 /** A session where the order's things are; undefined: there is no project that could hold any. */
@@ -47,20 +48,39 @@ export async function sessionToFind(
   }
   const own = await cloud.session({ region: place.region }, signal);
   const project = await findProject(own, projectName(organization));
-  return project && cloud.session({ projectId: project.id, region: place.region }, signal);
+  return project && enter(cloud, own, project, place.region, signal);
 }
 
-/** Sessions in the account's own project and in all that Lotse made for organisations. */
+/** Sessions in the account's own project and in all that it works in for organisations. */
 export async function everySession(cloud: Cloud, region: string, signal: AbortSignal): Promise<readonly Session[]> {
   const own = await cloud.session({ region }, signal);
   if (!cloud.account.projectPerOrganization) return [own];
+  // Those that the account's user may enter. The domain can hold projects of another account's, which are not its business.
   const { projects } = await own.ask<{ readonly projects: readonly Project[] }>({
     service: "identity",
     method: "GET",
-    path: ["projects"],
-    query: { domain_id: own.domainId, tags: "lotse" },
+    path: ["auth", "projects"],
   });
-  return Promise.all([own, ...projects.map(({ id: projectId }) => cloud.session({ projectId, region }, signal))]);
+  const made = projects.filter(({ domain_id, tags }) => domain_id === own.domainId && tags?.includes("lotse"));
+  return Promise.all([own, ...made.map(({ id: projectId }) => cloud.session({ projectId, region }, signal))]);
+}
+
+/** Whoever made the project may have been cut off before it joined, and another account's user is no member: it joins then. */
+async function enter(
+  cloud: Cloud,
+  own: Session,
+  { id: projectId }: Project,
+  region: string | undefined,
+  signal: AbortSignal,
+): Promise<Session> {
+  const place = { projectId, region };
+  try {
+    return await cloud.session(place, signal);
+  } catch (error) {
+    if (!(error instanceof LoginRefused && error.status === 401)) throw error;
+    await joinProject(cloud, own, projectId);
+    return cloud.session(place, signal);
+  }
 }
 
 async function findProject(own: Session, name: string): Promise<Project | undefined> {
@@ -73,9 +93,9 @@ async function findProject(own: Session, name: string): Promise<Project | undefi
   return projects[0];
 }
 
-/** With Lotse's user as a member of it. Keystone keeps names unique, so of two who make it one finds the other's. */
-async function makeProject(cloud: Cloud, own: Session, name: string, organization: string): Promise<Project> {
-  const project = await own
+/** Keystone keeps names unique, so of two who make it one finds the other's. */
+function makeProject(own: Session, name: string, organization: string): Promise<Project> {
+  return own
     .ask<{ readonly project: Project }>({
       service: "identity",
       method: "POST",
@@ -95,8 +115,6 @@ async function makeProject(cloud: Cloud, own: Session, name: string, organizatio
       if (other === undefined) throw error;
       return other;
     });
-  await joinProject(cloud, own, project.id);
-  return project;
 }
 
 async function joinProject(cloud: Cloud, own: Session, projectId: string): Promise<void> {

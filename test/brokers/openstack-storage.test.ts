@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import t, { type Test } from "tap";
 import kind from "../../brokers/openstack/index.ts";
+import { projectName } from "../../brokers/openstack/names.ts";
 import { type Adapter, type JsonObject, Secret } from "../../src/core/adapter.ts";
 import { startCloudLine } from "../support/openstack-line.ts";
 import { bucketOf, containerOf, type ObjectProject, openObjectProject, opens } from "../support/openstack-objects.ts";
@@ -242,6 +243,8 @@ async function ownProject(t: Test, project: ObjectProject, subject: Subject): Pr
   t.teardown(() => adapter.close?.());
   const organization = `Stadt ${project.name}`;
   t.teardown(() => project.removeProjects(`lotse-Stadt-${project.name}`));
+  await project.makeProject(`lotse-Stadt-${project.name}-of-another-account`);
+  await project.makeProject(projectName(organization));
   const thing = stage.instance();
   const of = (order: AnyOrder): AnyOrder => ({ ...order, instance: { ...order.instance, organization } });
   await stage.done(adapter, of(stage.order("provision", thing)), thing);
@@ -253,5 +256,6 @@ async function ownProject(t: Test, project: ObjectProject, subject: Subject): Pr
   assert.deepEqual(found?.map((one) => one.thing).sort(), ["binding", "instance"], "it is found there");
   await stage.done(adapter, of(stage.order("deprovision", thing)), thing);
   assert.deepEqual(await adapter.inventory?.(AbortSignal.timeout(60_000)), []);
-  t.pass("made, used, found and removed");
+  t.pass("made, used, found and removed, though it was cut off between making the project and joining it");
+  t.pass("another account's project beside it is none of its business");
 }
