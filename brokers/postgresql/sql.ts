@@ -97,7 +97,7 @@ export async function limitDatabase(
 
 /** Inside the instance's database: the schema is the customer's, and readers see what is there now and later. */
 export async function shareSchema(session: Session, { owner, reader }: InstanceNames): Promise<void> {
-  await together(session, [
+  await inTurn(session, [
     `ALTER SCHEMA public OWNER TO ${session.name(owner)}`,
     `GRANT USAGE ON SCHEMA public TO ${session.name(reader)}`,
     ...["SELECT ON TABLES", "SELECT ON SEQUENCES", "USAGE ON SCHEMAS"].map(
@@ -108,7 +108,7 @@ export async function shareSchema(session: Session, { owner, reader }: InstanceN
 
 /** Inside the instance's database, all or none. CASCADE: a plan that allows an extension allows what it is built on. */
 export async function addExtensions(session: Session, extensions: readonly string[]): Promise<void> {
-  await together(
+  await inTurn(
     session,
     extensions.map((extension) => `CREATE EXTENSION IF NOT EXISTS ${session.name(extension)} CASCADE`),
   );
@@ -168,7 +168,7 @@ export async function ownsAnything(session: Session, database: string, role: str
 /** Inside the instance's database: what the login made in its own name goes to the owner role. */
 export async function handOver(session: Session, names: InstanceNames, login: string): Promise<void> {
   const role = session.name(login);
-  await together(session, [`REASSIGN OWNED BY ${role} TO ${session.name(names.owner)}`, `DROP OWNED BY ${role}`]);
+  await inTurn(session, [`REASSIGN OWNED BY ${role} TO ${session.name(names.owner)}`, `DROP OWNED BY ${role}`]);
 }
 
 /** A session that got in while its login was being closed ends now. */
@@ -196,4 +196,12 @@ export async function databaseSize(session: Session, database: string): Promise<
 /** One round trip and one transaction, as PostgreSQL treats statements that arrive in one message. */
 async function together(session: Session, statements: readonly string[]): Promise<void> {
   await session.query(statements.join(";\n"));
+}
+
+/**
+ * The same inside the instance's database, after whoever is at it there: a call whose session was cut goes on at the server,
+ * and holds the instance's lock no more.
+ */
+async function inTurn(session: Session, statements: readonly string[]): Promise<void> {
+  await together(session, ["SELECT pg_advisory_xact_lock(hashtextextended('lotse', 0))", ...statements]);
 }

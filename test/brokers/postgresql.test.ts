@@ -2,9 +2,12 @@
 import { once } from "node:events";
 import { chmodSync, chownSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import pg from "pg";
 import t, { type Test } from "tap";
 import kind from "../../brokers/postgresql/index.ts";
+import type { Session } from "../../brokers/postgresql/server.ts";
+import { addExtensions } from "../../brokers/postgresql/sql.ts";
 import { type Access, type Adapter, type JsonObject, Secret } from "../../src/core/adapter.ts";
 import { createAuthority } from "../support/certificates.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
@@ -650,6 +653,26 @@ t.test("a call that waits for its turn, or for another call, ends when it is tol
   await locker.end();
   await ended;
   await stage.run(adapter, "provision", thing);
+});
+
+t.test("what a cut call is still at inside a database is waited for", async (t) => {
+  const connectionString = await server.emptyDatabase("cut");
+  const sessions = await Promise.all(
+    [1, 2].map(async () => {
+      const client = new pg.Client({ connectionString });
+      await client.connect();
+      t.teardown(() => client.end());
+      return { query: (text: string) => client.query(text), name: pg.escapeIdentifier, text: pg.escapeLiteral };
+    }),
+  );
+  const [cut, next] = sessions as [Session, Session];
+  await cut.query("BEGIN");
+  await addExtensions(cut, ["hstore"]);
+  const added = addExtensions(next, ["hstore"]);
+  added.catch(() => undefined);
+  await wait(100);
+  await cut.query("COMMIT");
+  await t.resolves(added);
 });
 
 t.test("many orders at once do not get in each other's way", async (t) => {
