@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Secret, type StateOwner, type Tools } from "#adapter";
 import { collect, settle } from "./collect.ts";
 import type { Desk, Left, Run } from "./desk.ts";
-import { asJson, type Holder, type Purpose } from "./holder.ts";
+import { asJson, type Holder, lives, type Purpose } from "./holder.ts";
 import { type Answer, type Ending, type Job, type Progress, readLine, type Told } from "./protocol.ts";
 import { readState } from "./state.ts";
 
@@ -51,7 +51,10 @@ export function lookAfter(
 
   /** Its directory goes first: if this process dies now, the run counts as lost, and another finds nothing to do. */
   async function keepEnding(): Promise<void> {
-    if (ending === undefined) return collect(desk, { ...owner, lock: lockOf(id, holder) });
+    if (ending === undefined) {
+      if (lives(holder)) throw new Error("OpenTofu goes on without its runner.");
+      return collect(desk, { ...owner, lock: lockOf(id, holder) });
+    }
     rmSync(holder.directory, { recursive: true, force: true });
     left = await settle(desk, owner, { id, holder }, state, ending);
     log.info({ ...owner, code: ending.code, summary: ending.summary, tries: holder.tries }, "OpenTofu ended");
@@ -113,7 +116,7 @@ function noteOf(purpose: Purpose, { planned, made }: Progress): string {
   return `${made} of ${planned} ${purpose === "destroy" ? "things are removed" : "changes are made"}.`;
 }
 
-/** What has to be kept is kept, whatever the database is at just now. Ends when the account is closed. */
+/** What has to be kept is kept, whatever the database or a run without its runner is at just now. Ends when the account is closed. */
 async function insist<T>(desk: Desk, call: () => Promise<T>): Promise<T> {
   for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     desk.closing.throwIfAborted();

@@ -7,7 +7,7 @@
  * | held by a run of this order   | wait, tell how far it is                                                |
  * | held by a run of another one  | that one was cancelled: wait until it has brought to its end what it began |
  * | held by a comparison          | tell it to stop, wait                                                   |
- * | its process is gone           | keep what it left, give the lock back, look again                       |
+ * | its processes are gone        | keep what it left, give the lock back, look again                       |
  * | on another machine            | wait; after `abandonedMs` without a sign of life, break it              |
  * | free                          | what the last run for this order came to, or else a run                 |
  */
@@ -15,7 +15,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type KeptState, type Outcome, Secret, type StateOwner, type Tools } from "#adapter";
 import { collect, giveUpOn } from "./collect.ts";
 import type { Desk, Left } from "./desk.ts";
-import { holderOf, lives } from "./holder.ts";
+import { holderOf, lives, stopHolder } from "./holder.ts";
 import { type Result, resultOf } from "./result.ts";
 import { startRun, type Wanted } from "./run.ts";
 import { readState, type State } from "./state.ts";
@@ -116,7 +116,7 @@ async function lookAtHolder(
       await within(tools, collect(desk, kept));
       return undefined;
     }
-    if (compares) process.kill(holder.pid, "SIGTERM");
+    if (compares) stopHolder(holder);
     // Not started by this process: it is looked at now and then.
     if (Date.now() < until) {
       await sleep(100, undefined, { signal: tools.signal });
@@ -163,7 +163,7 @@ async function forget(
 ): Promise<boolean> {
   const id = `${token} forgets ${owner.id}`;
   // No process stands behind this lock: if it is left, it is found to be that of one that is gone.
-  const nobody = { token, host: desk.host, pid: 0, born: "none", directory: "", key: "", tries: 1 };
+  const nobody = { token, host: desk.host, pid: 0, born: "none", binary: "", directory: "", key: "", tries: 1 };
   const nothing = { purpose: "destroy", touched: true, blind: false, mending: false };
   const holder = new Secret({ ...nobody, ...nothing, work: JSON.parse(JSON.stringify(work(known))) });
   const kept = await within(tools, desk.states.lock(owner, { id, holder }));

@@ -1,4 +1,7 @@
-/** Whether an account works: the program, its modules, and the providers they need. Changes nothing. */
+/**
+ * Whether an account works: the program, its modules, the providers they need, and what the modules' own checks look at.
+ * Changes nothing.
+ */
 import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -48,7 +51,7 @@ export async function check(desk: Desk, signal: AbortSignal): Promise<string | u
     const modules = modulesIn(account.modules);
     if (modules.length === 0) return `modules: ${account.modules} holds no module.`;
     for (const directory of modules) {
-      const wrong = await checkModule(account, directory, signal);
+      const wrong = (await validate(account, directory, signal)) ?? (await lookAround(account, directory, signal));
       if (wrong !== undefined) return wrong;
     }
     return undefined;
@@ -68,15 +71,30 @@ function modulesIn(directory: string): readonly string[] {
 }
 
 /** Undefined, or what is wrong with it: its files, or a provider that the mirror lacks. */
-async function checkModule(account: Account, source: string, signal: AbortSignal): Promise<string | undefined> {
+const validate = (account: Account, source: string, signal: AbortSignal) =>
+  firstWrong(account, source, ["validate", "-json"], signal);
+
+/**
+ * A module's directory `check` holds a module that only looks: planning it asks the provider whether the account's user is
+ * let in, and may do what the module does. Nothing is ever applied.
+ */
+async function lookAround(account: Account, source: string, signal: AbortSignal): Promise<string | undefined> {
+  const looks = join(source, "check");
+  if (!holdsModule(looks)) return undefined;
+  return firstWrong(account, looks, ["plan", "-input=false", "-lock=false", "-json"], signal);
+}
+
+async function firstWrong(
+  account: Account,
+  source: string,
+  last: readonly string[],
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const directory = mkdtempSync(join(tmpdir(), "lotse-opentofu-check-"));
   try {
-    prepareDirectory(account, source, directory);
+    prepareDirectory(account, source, directory, "local");
     const env = environmentOf(account, { variables: {} }, directory);
-    for (const command of [
-      ["init", "-backend=false", "-input=false", "-json"],
-      ["validate", "-json"],
-    ]) {
+    for (const command of [["init", "-input=false", "-json"], last]) {
       const { stdout, code } = await run(account.binary, command, {
         cwd: directory,
         env,

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type KeptState, Secret, type StateOwner } from "#adapter";
 import type { Desk, Left } from "./desk.ts";
+import { readEncrypted } from "./encryption.ts";
 import { type Holder, holderOf } from "./holder.ts";
 import { readJournal } from "./journal.ts";
 import type { Ending } from "./protocol.ts";
@@ -25,13 +26,13 @@ export async function settle(
   return { kept: { ...owner, result, ...(state !== undefined && { body: new Secret(state) }) } };
 }
 
-/** Takes over from a run of this machine whose process is gone: what its journal holds is kept, its lock given back. */
+/** Takes over from a run of this machine whose processes are gone: what its journal holds is kept, its lock given back. */
 export async function collect(desk: Desk, { id: stateId, instanceId, bindingId, lock }: KeptState): Promise<void> {
   if (lock === undefined) return;
   const holder = holderOf(lock.holder.reveal());
   const owner = { id: stateId, instanceId, ...(bindingId !== undefined && { bindingId }) };
   const journal = readJournal(holder.directory, Buffer.from(holder.key, "base64"));
-  const state = journal?.state ?? writtenInDespair(holder.directory);
+  const state = journal?.state ?? writtenInDespair(holder);
   if (state !== undefined) await desk.states.write(stateId, lock.id, new Secret(state));
   const body = state ?? (await desk.states.read(stateId))?.body?.reveal();
   const end = journal?.ending ?? (began(holder) ? "lost" : "never begun");
@@ -49,9 +50,9 @@ function removeDirectory({ directory }: Holder): void {
 const began = ({ directory }: Holder): boolean => directory !== "" && existsSync(directory);
 
 /** Where OpenTofu puts a state that its back end does not take: only if its runner was ended before it. */
-function writtenInDespair(directory: string): string | undefined {
+function writtenInDespair({ directory, key }: Holder): string | undefined {
   const path = join(directory, "errored.tfstate");
-  return directory !== "" && existsSync(path) ? readFileSync(path, "utf8") : undefined;
+  return directory !== "" && existsSync(path) ? readEncrypted(readFileSync(path, "utf8"), key) : undefined;
 }
 
 /** Breaks the lock of a run that nobody has heard of for too long; what it did since its last state is not known. */

@@ -15,13 +15,18 @@ export function makeWorkDirectory({ workDirectory }: Account): void {
     );
 }
 
-/** The module, told to keep its state with Lotse, and where providers come from. */
-export function prepareDirectory({ mirror }: Account, source: string, directory: string): void {
+/** The module, told where its state is kept (`http`: with Lotse), and where providers come from. */
+export function prepareDirectory(
+  { mirror }: Account,
+  source: string,
+  directory: string,
+  backend: "http" | "local" = "http",
+): void {
   // Not what somebody left there who tried the module out.
   const filter = (path: string) => !/\/(\.terraform|[^/]*\.tfstate[^/]*)$/.test(path);
   cpSync(source, directory, { recursive: true, dereference: true, filter });
   // An override file wins over whatever back end the module names itself.
-  writeFileSync(join(directory, "lotse_override.tf.json"), '{"terraform":{"backend":{"http":{}}}}\n');
+  writeFileSync(join(directory, "lotse_override.tf.json"), `{"terraform":{"backend":{"${backend}":{}}}}\n`);
   writeFileSync(
     join(directory, "tofurc"),
     `provider_installation {\n  filesystem_mirror {\n    path = ${JSON.stringify(mirror)}\n  }\n}\n`,

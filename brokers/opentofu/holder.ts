@@ -1,5 +1,5 @@
 /** Who holds a lock: which process on which machine, and whether it lives. */
-import { readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Json, JsonObject } from "#adapter";
 import type { Result } from "./result.ts";
@@ -12,6 +12,8 @@ export interface Holder {
   readonly pid: number;
   /** Tells a process from a later one under the same number. */
   readonly born: string;
+  /** The program that it runs. */
+  readonly binary: string;
   readonly directory: string;
   readonly key: string;
   readonly work: Work;
@@ -52,13 +54,47 @@ export function birthOf(pid: number): string | undefined {
   if (pid <= 0) return undefined;
   try {
     if (process.platform !== "linux") return process.kill(pid, 0) ? "" : undefined;
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The name in brackets may hold anything; behind it the state is the first field and the start the twentieth.
-    const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return state === "Z" || state === "X" ? undefined : (fields[18] ?? "");
+    return readStat(pid)?.born;
   } catch {
     return undefined;
   }
 }
 
-export const lives = ({ pid, born }: Holder): boolean => birthOf(pid) === born;
+/** Undefined: it has ended, and waits for somebody to ask what came of it. Throws where there is no such process. */
+function readStat(pid: number | string): { readonly group: string; readonly born: string } | undefined {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // The name in brackets may hold anything; behind it the state is the first field, the group the third.
+  const [state, , group = "", ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return state === "Z" || state === "X" ? undefined : { group, born: fields[16] ?? "" };
+}
+
+/** Whether the run is at work: its runner, or OpenTofu, which goes on where only the runner was ended. */
+export function lives({ pid, born, binary }: Holder): boolean {
+  const birth = birthOf(pid);
+  // No number is given to a new process while a group of processes goes by it.
+  return birth === undefined ? runsInGroup(String(pid), binary) : birth === born;
+}
+
+/** A provider that has lost its OpenTofu does not count: it waits for nothing any more. */
+function runsInGroup(group: string, binary: string): boolean {
+  if (process.platform !== "linux") return false;
+  return readdirSync("/proc").some((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      return (
+        readStat(name)?.group === group && readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0").includes(binary)
+      );
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** OpenTofu ends what it has begun, and begins nothing more. Without its runner it ends by itself. */
+export function stopHolder({ pid }: Holder): void {
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch (error) {
+    if ((error as { readonly code?: unknown }).code !== "ESRCH") throw error;
+  }
+}

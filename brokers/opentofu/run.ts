@@ -16,7 +16,7 @@ import { directoryOf } from "./work.ts";
 const runnerPath = fileURLToPath(new URL("./runner.ts", import.meta.url));
 
 /** What a run is to bring about; the rest of its lock's holder is known once there is a process. */
-export interface Wanted extends Omit<Holder, "token" | "host" | "pid" | "born" | "directory" | "key"> {
+export interface Wanted extends Omit<Holder, "token" | "host" | "pid" | "born" | "binary" | "directory" | "key"> {
   readonly owner: StateOwner;
 }
 
@@ -54,7 +54,9 @@ export async function startRun(
     const key = randomBytes(32).toString("base64");
     const { pid } = runner;
     if (pid === undefined) throw new Error("The process beside Lotse that runs OpenTofu cannot be started.");
-    const holder: Holder = { ...wanted, token, host: desk.host, pid, born: birthOf(pid) ?? "", directory, key };
+    const { host } = desk;
+    const { binary } = account;
+    const holder: Holder = { ...wanted, token, host, pid, born: birthOf(pid) ?? "", binary, directory, key };
     const kept = await states.lock(owner, { id, holder: new Secret(asJson(holder)) });
     // A lock that is left behind is found to be that of a process that is gone.
     if (kept.lock?.id !== id || tools.signal.aborted) {

@@ -4,6 +4,7 @@
  * what it did waits in a sealed journal for the next Lotse.
  */
 import { createInterface } from "node:readline";
+import { encryptionBy, readEncrypted } from "./encryption.ts";
 import { writeJournal } from "./journal.ts";
 import { type Answer, type Ending, type Job, readLine, type Told } from "./protocol.ts";
 import { serveState } from "./state-server.ts";
@@ -63,7 +64,8 @@ async function carryOut(given: Job): Promise<void> {
     watch.stopped = true;
     end();
   };
-  const server = await serveState(given.state, async (state) => {
+  const server = await serveState(given.state, async (written) => {
+    const state = readEncrypted(written, given.key);
     const kept = await ask({ state });
     if (kept === "alone") note({ state });
     // Another run has taken over. OpenTofu is told that all is well, as it would write the state to a file otherwise.
@@ -74,7 +76,7 @@ async function carryOut(given: Job): Promise<void> {
     stop();
   }, given.limitMs);
   const last = setTimeout(() => watch.kill(), given.limitMs + graceMs);
-  const environment = { ...given.environment, ...server.environment };
+  const environment = { ...given.environment, ...server.environment, ...encryptionBy(given.key) };
   let code: number | null = null;
   for (const command of given.commands) {
     if (watch.stopped) break;

@@ -66,6 +66,8 @@ export async function serveState(first: string | null, keep: (state: string) => 
       TF_HTTP_UNLOCK_ADDRESS: address,
       TF_HTTP_USERNAME: "lotse",
       TF_HTTP_PASSWORD: password,
+      // Nothing gets lost between processes of one machine: who does not answer is gone.
+      TF_HTTP_RETRY_MAX: "0",
     },
     close() {
       server.close();

@@ -1,6 +1,6 @@
 /** Runs one command of OpenTofu and listens to what it says with `-json`. */
 import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
+import { byLine, openOutput } from "./output.ts";
 import type { Fault, Progress } from "./protocol.ts";
 
 /** What was heard so far, over all commands of a run. */
@@ -93,20 +93,23 @@ export function runCommand(
   command: readonly string[],
   watch: Watch,
 ): Running {
-  const child = spawn(binary, command, { cwd: directory, env: environment, stdio: ["ignore", "pipe", "pipe"] });
-  watch.kill = () => void child.kill("SIGKILL");
-  createInterface({ input: child.stdout }).on("line", watch.hear);
-  child.stderr.on("data", (chunk: Buffer) => {
-    watch.noise = (watch.noise + chunk.toString("utf8")).slice(-longestNoise);
+  const said = openOutput(directory, byLine(watch.hear));
+  const noise = openOutput(directory, (text) => {
+    watch.noise = (watch.noise + text).slice(-longestNoise);
   });
+  const child = spawn(binary, command, { cwd: directory, env: environment, stdio: ["ignore", said.file, noise.file] });
+  watch.kill = () => void child.kill("SIGKILL");
   let interrupted = false;
   return {
-    ended: new Promise((resolve) => {
+    ended: new Promise<number | null>((resolve) => {
       child.once("error", ({ message }) => {
         watch.faults.push({ summary: "OpenTofu could not be started", detail: message });
         resolve(null);
       });
-      child.once("close", (code) => resolve(code));
+      child.once("exit", (code) => resolve(code));
+    }).finally(() => {
+      said.close();
+      noise.close();
     }),
     interrupt() {
       // A second interrupt would make OpenTofu drop what it is doing.

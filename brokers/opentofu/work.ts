@@ -1,5 +1,5 @@
 /** What an order comes to: a module, which version of it, and the values it gets. */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { BindingOrder, JsonObject, Order, UpdateOrder } from "#adapter";
 import type { ModuleUse } from "./plan.ts";
@@ -54,7 +54,11 @@ export function directoryOf({ modules }: Account, { module, version }: Work): st
 }
 
 export function holdsModule(path: string): boolean {
-  return existsSync(path) && readdirSync(path).some((name) => /\.(tf|tofu)(\.json)?$/.test(name));
+  return (
+    existsSync(path) &&
+    statSync(path).isDirectory() &&
+    readdirSync(path).some((name) => /\.(tf|tofu)(\.json)?$/.test(name))
+  );
 }
 
 /**

@@ -5,7 +5,7 @@ import t from "tap";
 import { parse } from "yaml";
 import kind from "../../brokers/opentofu/index.ts";
 import { type JsonObject, Secret, type Verb } from "../../src/core/adapter.ts";
-import { openProject } from "../support/openstack.ts";
+import { type CloudProject, openProject } from "../support/openstack.ts";
 import { houseForTests, workDirectoryFor } from "../support/opentofu.ts";
 import { onPeers } from "../support/peers.ts";
 import { openStage } from "./promise.ts";
@@ -18,26 +18,30 @@ void onPeers(t, ["opentofu", "openstack"], async (facts) => {
   const project = await openProject(t, facts.openstack);
   const { house } = await houseForTests(t);
   const { authUrl, credential, volumeUrl } = project;
-  const cloud = {
-    OS_AUTH_URL: authUrl,
-    OS_APPLICATION_CREDENTIAL_ID: credential.id,
-    OS_APPLICATION_CREDENTIAL_SECRET: credential.secret,
+  const values = {
+    binary: String(facts.opentofu.binary),
+    pluginMirror: String(facts.opentofu.mirror),
+    modules,
+    workDirectory: workDirectoryFor(t),
+    pollMs: 200,
+    compareMs: 1,
   };
-  const adapter = await kind.open(
-    {
-      values: {
-        binary: String(facts.opentofu.binary),
-        pluginMirror: String(facts.opentofu.mirror),
-        modules,
-        workDirectory: workDirectoryFor(t),
-        pollMs: 200,
-        compareMs: 1,
-      },
-      secrets: { secretEnvironment: new Secret(JSON.stringify(cloud)) },
-    },
-    house,
-  );
-  t.teardown(() => adapter.close?.());
+  const open = async ({ id, secret }: CloudProject["credential"]) => {
+    const cloud = {
+      OS_AUTH_URL: authUrl,
+      OS_APPLICATION_CREDENTIAL_ID: id,
+      OS_APPLICATION_CREDENTIAL_SECRET: secret,
+    };
+    const adapter = await kind.open(
+      { values, secrets: { secretEnvironment: new Secret(JSON.stringify(cloud)) } },
+      house,
+    );
+    t.teardown(() => adapter.close?.());
+    return adapter;
+  };
+  const adapter = await open(credential);
+  const checkAs = async (other: CloudProject["credential"]) =>
+    (await open(other)).check?.(new AbortController().signal);
 
   const volumes = async (): Promise<readonly JsonObject[]> =>
     (await project.say("GET", `${volumeUrl}/volumes/detail`)).volumes;
@@ -47,8 +51,18 @@ void onPeers(t, ["opentofu", "openstack"], async (facts) => {
     return stage.carry(adapter, stage.order(verb, changed), changed);
   };
 
-  await t.test("a check finds the module whole, and its provider in the mirror", async (t) => {
+  await t.test("a check finds the module whole, its provider in the mirror, and the rights it needs", async (t) => {
     t.equal(await adapter.check?.(new AbortController().signal), undefined);
+    const { users } = await project.admin("GET", `${authUrl}/users?name=${project.username}`);
+    const { application_credential: reader } = await project.say(
+      "POST",
+      `${authUrl}/users/${users[0].id}/application_credentials`,
+      { application_credential: { name: "reader", roles: [{ name: "reader" }] } },
+    );
+    t.match(await checkAs(reader), /check: .*has only the role reader.*Give it the role member/);
+    const refused = await checkAs({ ...credential, secret: "canary that is wrong" });
+    t.match(refused, /check: .*401/);
+    t.notMatch(refused, "canary");
   });
 
   await t.test("the catalog's volume is made with its marks, grown in place, and given back", async (t) => {

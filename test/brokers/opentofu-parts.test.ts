@@ -70,6 +70,7 @@ const holder: Holder = {
   host: "here",
   pid: 1,
   born: "1",
+  binary: "",
   directory: "",
   key: "",
   work: { module: "m", variables: {} },

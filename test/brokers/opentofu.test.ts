@@ -3,8 +3,17 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "nod
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import kind from "../../brokers/opentofu/index.ts";
-import { type Json, type JsonObject, type Order, Secret, type Verb } from "../../src/core/adapter.ts";
+import {
+  type House,
+  type Json,
+  type JsonObject,
+  type Order,
+  Secret,
+  type States,
+  type Verb,
+} from "../../src/core/adapter.ts";
 import { temporaryDirectory } from "../support/broker.ts";
+import { until } from "../support/crashes.ts";
 import {
   accountValues,
   around,
@@ -207,6 +216,63 @@ void onPeer(t, "opentofu", async (facts) => {
     await first.catch(() => undefined);
     t.match(await carry("deprovision", { interrupted: { token: order.token } }), { state: "done" });
   });
+
+  await story(
+    "OpenTofu that lost its runner is waited for, and what it wrote in despair is sealed, and kept",
+    async (t) => {
+      for (const closed of [false, true]) {
+        const { promise: reached, resolve } = Promise.withResolvers<void>();
+        let held = false;
+        const proxy = await startStatementProxy(t, server, {
+          judge({ text }) {
+            if (held || !text.includes("create database")) return "pass";
+            held = true;
+            return "hold before";
+          },
+          onReached: () => resolve(),
+        });
+        const { states } = house;
+        const written: string[] = [];
+        const write: States["write"] = (id, lock, body) => {
+          written.push(body.reveal());
+          return states.write(id, lock, body);
+        };
+        const watched: House = { ...house, states: { ...states, write } };
+        const open = () => openAccount({ ...account, through: proxy.port }, watched);
+        const stage = openStage(subject);
+        const thing = stage.instance({ connections: 2 });
+        const order = stage.order("provision", thing);
+        const first = await open();
+        const taken = new AbortController();
+        const begun = first.provision(order, stage.tools(order.token, taken.signal));
+        begun.catch(() => undefined);
+        await reached;
+        taken.abort(new Error("Nobody waits for it."));
+        if (closed) await first.close?.();
+        const holder = (await states.read(thing.id))?.lock?.holder.reveal() as { pid: number; directory: string };
+        process.kill(holder.pid, "SIGKILL");
+        if (!closed)
+          t.match(
+            await first.provision(order, stage.tools(order.token)),
+            { state: "pending", note: / of 2/ },
+            "it is not begun a second time",
+          );
+        proxy.release();
+        if (closed) {
+          await until(() => processesIn(workDirectory).length === 0);
+          const despair = readFileSync(join(holder.directory, "errored.tfstate"), "utf8");
+          t.match(despair, "encrypted_data");
+          t.notMatch(despair, "resources", "nobody else can read it");
+        }
+        const second = closed ? await open() : first;
+        t.teardown(() => second.close?.());
+        await stage.done(second, order, thing);
+        t.equal((await thingsOn(server, thing.id)).length, 2, "one database and its owner");
+        t.match(written[0], "postgresql_database", "Lotse knows what was made before it begins anything");
+        await stage.run(second, "deprovision", thing);
+      }
+    },
+  );
 
   await story(
     "a newer version of a module is applied when it is asked for, and an old one removes what it made",

@@ -1,18 +1,28 @@
 /** Modules as goods: ordered over OSB from a running broker, which is killed while OpenTofu is at work. */
-import { readdirSync, readFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import t, { type Test } from "tap";
+import type { JsonObject } from "../../src/core/adapter.ts";
 import { temporaryDirectory } from "../support/broker.ts";
 import {
   type BrokerProcess,
   type BrokerSettings,
+  credentialsIn,
   newSealingKey,
   startBrokerProcess,
 } from "../support/broker-process.ts";
 import { type Ask, order } from "../support/buyer.ts";
 import { operationStates, until } from "../support/crashes.ts";
-import { accountValues, databasePlan, processesIn, secretVariablesFor, thingsOn, works } from "../support/opentofu.ts";
+import {
+  accountValues,
+  databasePlan,
+  modules,
+  processesIn,
+  secretVariablesFor,
+  thingsOn,
+  works,
+} from "../support/opentofu.ts";
 import { onPeer } from "../support/peers.ts";
 import { postgresqlForTests, type TestPostgresql } from "../support/postgresql.ts";
 import { type Ids, writeCatalog } from "../support/shop-window.ts";
@@ -29,6 +39,8 @@ interface Shop {
   start(): Promise<void>;
   /** Processes of runs that are at work now. */
   runs(): readonly number[];
+  /** Writes the catalog with this version of its plans; the broker reads it when it is started. */
+  publish(maintenance: string): void;
 }
 
 void onPeer(t, "opentofu", async (facts) => {
@@ -40,6 +52,8 @@ void onPeer(t, "opentofu", async (facts) => {
     readonly through?: (server: TestPostgresql) => Promise<number>;
     /** An order is taken back: it counts as failed. */
     readonly cancelled?: boolean;
+    /** The version that the catalog's plans are at when the broker starts, and a directory with modules of that version. */
+    readonly version?: { readonly name: string; readonly modules: string };
   }
 
   function story(name: string, wanted: Wanted, tell: (t: Test, shop: Shop) => Promise<void>): void {
@@ -49,17 +63,34 @@ void onPeer(t, "opentofu", async (facts) => {
       const workDirectory = join(root, "runs");
       const backend = { ...databasePlan, parameters: ["connections", "label"] };
       const catalog = join(root, "catalog");
-      const [[ids]] = writeCatalog(catalog, [
-        {
-          name: "database",
-          create: { properties: { connections: { type: "integer" }, label: { type: "string" } } },
-          goods: [
-            { account: "terra", external: false, small: backend, large: { ...backend, variables: { tier: "large" } } },
-          ],
-        },
-      ]) as [[Ids]];
+      const publish = (maintenance?: string) => {
+        const [[ids]] = writeCatalog(catalog, [
+          {
+            name: "database",
+            create: { properties: { connections: { type: "integer" }, label: { type: "string" } } },
+            ...(maintenance !== undefined && { maintenance }),
+            goods: [
+              {
+                account: "terra",
+                external: false,
+                small: backend,
+                large: { ...backend, variables: { tier: "large" } },
+              },
+            ],
+          },
+        ]) as [[Ids]];
+        return ids;
+      };
+      const { version } = wanted;
+      const ids = publish(version?.name);
       const through = await wanted.through?.(server);
-      const account = { facts, server, workDirectory, ...(through !== undefined && { through }) };
+      const account = {
+        facts,
+        server,
+        workDirectory,
+        ...(through !== undefined && { through }),
+        ...(version !== undefined && { settings: { modules: version.modules } }),
+      };
       const settings: BrokerSettings = {
         directory: join(root, "data"),
         catalog,
@@ -90,6 +121,7 @@ void onPeer(t, "opentofu", async (facts) => {
           broker = await startBrokerProcess(t, settings);
         },
         runs: () => processesIn(workDirectory),
+        publish,
       };
       await tell(t, shop);
       t.same(await thingsOn(server), [], "nothing is left on the provider's server");
@@ -205,6 +237,121 @@ void onPeer(t, "opentofu", async (facts) => {
     },
   );
 
+  const versions = temporaryDirectory(t);
+  story(
+    "a newer version of a module is offered by the catalog, and applied when the platform asks for it",
+    { version: { name: "1.0.0", modules: versions } },
+    async (t, shop) => {
+      const { ids } = shop;
+      const moduleOf = (version: string) => {
+        const directory = join(versions, "database", version);
+        cpSync(join(modules, "database"), directory, { recursive: true });
+        const file = join(directory, "main.tf");
+        writeFileSync(file, readFileSync(file, "utf8").replace("tier = var.tier", `tier = "of ${version}"`));
+      };
+      cpSync(join(modules, "access"), join(versions, "access"), { recursive: true });
+      moduleOf("1.0.0");
+      const choice = { offeringId: ids.offeringId, planId: ids.small, parameters: { connections: 5 } };
+      const thing = await order(shop.ask, "one", "space", choice);
+      t.match(await databases(shop), [/of 1\.0\.0/]);
+      const access = await thing.bind("b");
+
+      moduleOf("1.1.0");
+      shop.publish("1.1.0");
+      await shop.broker().end("SIGTERM");
+      await shop.start();
+      const { body } = await shop.ask("GET", "/catalog");
+      const [service] = body.services as readonly { readonly plans: readonly JsonObject[] }[];
+      t.match(service?.plans[0], { maintenance_info: { version: "1.1.0" } });
+      t.match(await databases(shop), [/of 1\.0\.0/], "what is there stays as it is");
+      const asked = { service_id: ids.offeringId, maintenance_info: { version: "1.0.0" } };
+      t.match(await shop.ask("PATCH", "/service_instances/one?accepts_incomplete=true", asked), {
+        status: 422,
+        body: { error: "MaintenanceInfoConflict" },
+      });
+      await thing.change({ ...choice, maintenance: "1.1.0" });
+      t.match(await databases(shop), [/of 1\.1\.0/]);
+      t.equal(await works(access), true);
+      await thing.unbind("b");
+      await thing.giveBack();
+    },
+  );
+
+  const stopped = { kind: "pass" as Verdict, reached: () => {}, release: () => {} };
+  story(
+    "two brokers carry out one order once, whichever of them dies or freezes while OpenTofu is at work",
+    {
+      databaseUrl: (server) => server.emptyDatabase("lotse"),
+      async through(server) {
+        const proxy = await startStatementProxy(t, server, {
+          judge: ({ text }: Statement) => (text.includes("create database") ? stopped.kind : "pass"),
+          onReached: () => stopped.reached(),
+        });
+        stopped.release = () => {
+          stopped.kind = "pass";
+          proxy.release();
+        };
+        return proxy.port;
+      },
+    },
+    async (t, shop) => {
+      const { ids, settings } = shop;
+      const other = { ...settings, directory: join(settings.directory, "..", "other") };
+      const startOther = () => startBrokerProcess(t, other, credentialsIn(settings.directory));
+      let second = await startOther();
+      // A balancer before both: whoever does not answer is not asked again for now.
+      let [front, back] = [shop.broker(), second];
+      const ask: Ask = (method, path, body) =>
+        front.ask(method, path, body).catch((error) => {
+          [front, back] = [back, front];
+          throw error;
+        });
+      const choice = { offeringId: ids.offeringId, planId: ids.small, parameters: { connections: 5 } };
+      const holdNext = () => {
+        stopped.kind = "hold before";
+        return new Promise<void>((resolve) => {
+          stopped.reached = resolve;
+        });
+      };
+      const brokerOfRun = () => {
+        const parents = shop.runs().map(parentOf);
+        return parents.includes(second.child.pid ?? 0) ? second : shop.broker();
+      };
+
+      let reached = holdNext();
+      const one = order(ask, "one", "space", choice);
+      await reached;
+      const dead = brokerOfRun();
+      await dead.end("SIGKILL");
+      await wait(7_000);
+      t.equal((await databases(shop)).length, 0, "the other one waits for the run that is at work");
+      t.equal(runnersIn(shop).length, 1, "and begins none");
+      stopped.release();
+      const first = await one;
+      t.equal((await databases(shop)).length, 1);
+      if (dead === second) second = await startOther();
+      else await shop.start();
+      [front, back] = [shop.broker(), second];
+
+      reached = holdNext();
+      const two = order(ask, "two", "space", choice);
+      await reached;
+      const frozen = brokerOfRun();
+      frozen.child.kill("SIGSTOP");
+      if (front === frozen) [front, back] = [back, front];
+      await wait(7_000);
+      t.equal(runnersIn(shop).length, 1, "a frozen one's run is waited for, too");
+      stopped.release();
+      await wait(1_000);
+      frozen.child.kill("SIGCONT");
+      const next = await two;
+      t.equal((await databases(shop)).length, 2);
+      t.equal(await works(await next.bind("b")), true);
+      await Promise.all([first.giveBack(), next.giveBack()]);
+      await second.end("SIGTERM");
+    },
+  );
+
   const moments = new Set<string>();
   let verb = "";
   let dying: (() => void) | undefined;
@@ -271,6 +418,12 @@ function kindOf(text: string): string | undefined {
   if (set.includes('"result"')) return "release";
   return set.includes('"lock_id"') ? "lock" : undefined;
 }
+
+const parentOf = (pid: number): number =>
+  Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+
+const runnersIn = (shop: Shop): readonly number[] =>
+  shop.runs().filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("runner.ts"));
 
 const statesOnDisk = (directory: string): readonly string[] =>
   readdirSync(directory).filter((name) => name !== "compiled");

@@ -12,6 +12,8 @@ export interface Choice {
   readonly offeringId: string;
   readonly planId: string;
   readonly parameters?: JsonObject;
+  /** The version of the plan, as the catalog's `maintenance_info` tells it. */
+  readonly maintenance?: string;
 }
 
 export interface Purchase {
@@ -76,10 +78,12 @@ export async function order(ask: Ask, id: string, space: string, first: Choice):
     told,
     async change(choice) {
       ({ offeringId } = choice);
+      const { maintenance } = choice;
       await insist("PATCH", instance, {
         service_id: offeringId,
         plan_id: choice.planId,
         parameters: choice.parameters ?? {},
+        ...(maintenance !== undefined && { maintenance_info: { version: maintenance } }),
       });
       ({ planId } = choice);
     },

@@ -7,6 +7,8 @@ import { shippedCatalog } from "./broker-process.ts";
 export interface Shelf {
   readonly name: string;
   readonly create: JsonObject;
+  /** The version that its plans are at, for platforms to ask for. */
+  readonly maintenance?: string;
   /** One for each provider, whose account is named like the provider. */
   readonly goods: readonly {
     readonly account: string;
@@ -27,7 +29,7 @@ export function writeCatalog(directory: string, shelves: readonly Shelf[]): Ids[
   mkdirSync(directory, { recursive: true });
   const shared = readdirSync(shippedCatalog).filter((name) => name.endsWith(".json") || name === "organisations.yaml");
   for (const name of shared) copyFileSync(join(shippedCatalog, name), join(directory, name));
-  return shelves.map(({ name, create, goods }, index) => {
+  return shelves.map(({ name, create, maintenance, goods }, index) => {
     const offeringId = idOf(index, 0);
     const sold = goods.map((_, nth) => ({
       offeringId,
@@ -43,6 +45,7 @@ export function writeCatalog(directory: string, shelves: readonly Shelf[]): Ids[
         account: good.account,
         backend: good[size],
         equivalenceClass: `${name}/${size}`,
+        ...(maintenance !== undefined && { maintenance: { version: maintenance } }),
       })),
     );
     const schema = { $schema: "http://json-schema.org/draft-04/schema#", type: "object", ...create };
