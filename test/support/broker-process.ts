@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import type { Test } from "tap";
 import type { JsonObject } from "../../src/core/adapter.ts";
 import type { Answer, Method } from "./broker.ts";
+import { compiled } from "./compiled.ts";
 
 /** The shipped catalog's small and larger plan of this account's PostgreSQL. */
 export const account = "it-nord";
@@ -90,6 +91,7 @@ export async function startBrokerProcess(
   const child = spawn(process.execPath, [join(root, "src", "lotse.js"), "serve"], {
     env: {
       PATH: process.env.PATH,
+      ...compiled,
       LOTSE_PORT: "0",
       LOTSE_DATA_DIR: directory,
       LOTSE_CONFIG: configFile,

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Test } from "tap";
+import { compiled } from "./compiled.ts";
 
 export const checkout = fileURLToPath(new URL("../..", import.meta.url));
 const command = join(checkout, "src/lotse.js");
@@ -28,6 +29,7 @@ export function reachableDirectory(t: Test): string {
 const bare = (env: Environment): NodeJS.ProcessEnv => ({
   PATH: process.env.PATH ?? "",
   HOME: process.env.HOME ?? "/",
+  ...compiled,
   ...env,
 });
 

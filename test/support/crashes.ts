@@ -17,7 +17,7 @@ export async function storyteller(t: Test): Promise<Story> {
   const servers = await Promise.all([postgresqlForTests(t), postgresqlForTests(t)]);
   t.jobs = servers.length;
   return (name, tell) =>
-    void t.test(name, { buffered: true, timeout: 200_000 }, async (t) => {
+    void t.test(name, { buffered: true, timeout: 600_000 }, async (t) => {
       const server = servers.shift();
       if (server === undefined) throw new Error("More stories run at once than there are servers.");
       try {
