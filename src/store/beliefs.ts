@@ -8,7 +8,7 @@ export interface Beliefs {
   look(provider: string): Promise<Look>;
   /** The same for those of these uids that are on record, at whichever provider. */
   find(uids: readonly string[]): Promise<Look>;
-  /** Token of the newest operation about an instance itself or a binding, whoever asked for it. */
+  /** Token of the newest operation about an instance itself or a binding on record, whoever asked for it. */
   newestOperation(thing: "instance" | "binding", uid: string): Promise<string | undefined>;
 }
 
@@ -117,7 +117,11 @@ export function createBeliefs(knex: Knex): Beliefs {
       const row: { token: string } | undefined = await knex("operations")
         .modify((query) => {
           if (thing === "instance") query.where({ instance_uid: uid }).whereNull("binding_uid");
-          else query.where({ binding_uid: uid });
+          // By way of its instance, whose operations an index finds.
+          else
+            query
+              .where({ binding_uid: uid })
+              .where("instance_uid", "=", knex("bindings").select("instance_uid").where({ uid }));
         })
         .orderBy("token", "desc")
         .select("token")

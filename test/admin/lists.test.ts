@@ -8,6 +8,7 @@ import { mergePages } from "../../src/store/walk.ts";
 import { type AskAdmin, clientOf } from "../support/admin.ts";
 import { access, order, startTestBroker, type TestBroker } from "../support/broker.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
+import { type Asked, queryPlan } from "../support/query-plan.ts";
 import { createScripted } from "../support/scripted.ts";
 import { startStatementProxy } from "../support/statement-proxy.ts";
 import { storiesOnBothDatabases } from "../support/stories.ts";
@@ -352,7 +353,7 @@ story(
     await fill(broker);
     const { knex, dialect } = broker.open;
     const { ask } = await clientOf(broker);
-    const asked: { readonly sql: string; readonly bindings: readonly (string | number)[] }[] = [];
+    const asked: Asked[] = [];
     knex.on("query", (query) => asked.push(query));
 
     async function plansOf(path: string): Promise<string[]> {
@@ -363,22 +364,8 @@ story(
       const lists = asked.filter(({ sql }) => /from "?`?(instances|operations|audit)\b/.test(sql) && /limit/.test(sql));
       t.ok(lists.length > 0, `${path} asks the database`);
       const plans: string[] = [];
-      for (const { sql, bindings } of [...lists]) plans.push(await planOf(sql, bindings));
+      for (const { sql, bindings } of [...lists]) plans.push(await queryPlan(knex, { sql, bindings }));
       return plans;
-    }
-
-    async function planOf(sql: string, bindings: readonly (string | number)[]): Promise<string> {
-      if (dialect === "sqlite") {
-        const steps: { detail: string }[] = await knex.raw(`EXPLAIN QUERY PLAN ${sql}`, [...bindings]);
-        return steps.map(({ detail }) => detail).join("; ");
-      }
-      // So few rows would be read through in any case; what counts is whether the indexes could do it.
-      return knex.transaction(async (transaction) => {
-        for (const name of ["enable_seqscan", "enable_sort", "enable_bitmapscan"])
-          await transaction.raw(`SET LOCAL ${name} = off`);
-        const { rows } = await transaction.raw(`EXPLAIN ${sql.replace(/\$\d+/g, "?")}`, [...bindings]);
-        return rows.map((row: { "QUERY PLAN": string }) => row["QUERY PLAN"]).join("; ");
-      });
     }
 
     for (const [path, index] of led)

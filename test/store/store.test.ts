@@ -10,6 +10,7 @@ import type { Binding, Instance, Offering, Operation } from "../../src/core/mode
 import { Secret } from "../../src/core/secret.ts";
 import { createAccounts } from "../../src/store/accounts.ts";
 import { verifyAudit } from "../../src/store/audit.ts";
+import { createBeliefs } from "../../src/store/beliefs.ts";
 import { holdDataDirectory } from "../../src/store/data-directory.ts";
 import { type OpenStore, openStore } from "../../src/store/open.ts";
 import { createRememberPlans } from "../../src/store/plans.ts";
@@ -18,6 +19,7 @@ import { openSeal } from "../../src/store/seal.ts";
 import { createTokens } from "../../src/store/tokens.ts";
 import { offering, planOf, temporaryDirectory } from "../support/broker.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
+import { type Asked, queryPlan } from "../support/query-plan.ts";
 
 const server = await postgresqlForTests(t);
 const key = { id: "new", key: Buffer.alloc(32, 1) };
@@ -384,3 +386,23 @@ t.test(
     }
   },
 );
+
+promise("no table is read through for the comparison with a provider", async (t, open) => {
+  const { store, knex } = await open();
+  await store.apply([addInstance("i1"), addBinding("b1", "i1"), addOperation("o1", "i1", { bindingUid: "b1" })]);
+  const asked: Asked[] = [];
+  const listen = (query: Asked) => asked.push(query);
+  knex.on("query", listen);
+  const beliefs = createBeliefs(knex);
+  t.same([...(await beliefs.look("provider")).keys()], ["i1", "b1"]);
+  t.same([...(await beliefs.find(["i1", "b1"])).keys()], ["i1", "b1"]);
+  await beliefs.newestOperation("instance", "i1");
+  t.equal(await beliefs.newestOperation("binding", "b1"), "o1");
+  knex.removeListener("query", listen);
+  const selects = asked.filter(({ sql }) => /^select/i.test(sql));
+  t.equal(selects.length, 8);
+  for (const one of selects) {
+    const plan = await queryPlan(knex, one);
+    t.notMatch(plan, /SCAN |Seq Scan|TEMP B-TREE|Sort/, `${one.sql}: ${plan}`);
+  }
+});
