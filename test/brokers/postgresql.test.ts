@@ -661,6 +661,7 @@ t.test("what a cut call is still at inside a database is waited for", async (t) 
     [1, 2].map(async () => {
       const client = new pg.Client({ connectionString });
       await client.connect();
+      client.on("error", () => undefined);
       t.teardown(() => client.end());
       return { query: (text: string) => client.query(text), name: pg.escapeIdentifier, text: pg.escapeLiteral };
     }),
@@ -673,6 +674,7 @@ t.test("what a cut call is still at inside a database is waited for", async (t) 
   await wait(100);
   await cut.query("COMMIT");
   await t.resolves(added);
+  await server.query("DROP DATABASE cut WITH (FORCE)");
 });
 
 t.test("many orders at once do not get in each other's way", async (t) => {
