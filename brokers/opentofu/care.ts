@@ -31,7 +31,7 @@ export function lookAfter(
   const { states } = desk;
   const { stdin, stdout } = runner;
   if (stdin === null || stdout === null) throw new Error("The runner has no pipes.");
-  let progress: Progress = { planned: 0, made: 0 };
+  let progress: Progress = { planned: 0, made: 0, plan: "" };
   let state = job.state ?? undefined;
   let ending: Ending | undefined;
   let left: Left = "unknown";
@@ -111,9 +111,10 @@ export function lookAfter(
 
 const lockOf = (id: string, holder: Holder) => ({ id, holder: new Secret(asJson(holder)), seenAt: new Date() });
 
-function noteOf(purpose: Purpose, { planned, made }: Progress): string {
+function noteOf(purpose: Purpose, { planned, made, plan }: Progress): string {
   if (planned === 0) return "OpenTofu is finding out what is to be done.";
-  return `${made} of ${planned} ${purpose === "destroy" ? "things are removed" : "changes are made"}.`;
+  if (purpose === "destroy") return `${made} of ${planned} things are removed.`;
+  return `${made} of ${planned} changes are made (planned: ${plan}).`;
 }
 
 /** What has to be kept is kept, whatever the database or a run without its runner is at just now. Ends when the account is closed. */

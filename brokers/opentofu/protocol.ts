@@ -30,6 +30,8 @@ export interface Progress {
   /** Changes that are planned, and those that are made. */
   readonly planned: number;
   readonly made: number;
+  /** The plan for people, such as `4 to add, 1 to change`; empty as long as there is none. */
+  readonly plan: string;
 }
 
 export interface Fault {

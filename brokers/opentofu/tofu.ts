@@ -29,9 +29,21 @@ const longestNoise = 2000;
 const mostFaults = 5;
 const mostDrift = 500;
 
+/** What a plan calls its actions, for people. */
+const wordFor: { readonly [action: string]: string } = {
+  create: "add",
+  update: "change",
+  delete: "remove",
+  read: "look up",
+};
+
 export function createWatch(onProgress: (progress: Progress) => void): Watch {
-  let planned = 0;
+  const planned = new Map<string, number>();
   let made = 0;
+  const tell = () => {
+    const all = [...planned].map(([action, count]) => `${count} to ${wordFor[action] ?? action}`);
+    onProgress({ planned: [...planned.values()].reduce((sum, count) => sum + count, 0), made, plan: all.join(", ") });
+  };
   const watch: Watch = {
     stopped: false,
     overtime: false,
@@ -49,13 +61,16 @@ export function createWatch(onProgress: (progress: Progress) => void): Watch {
       }
       switch (message.type) {
         case "planned_change":
-          onProgress({ planned: ++planned, made });
+          if (message.change?.action !== undefined)
+            planned.set(message.change.action, (planned.get(message.change.action) ?? 0) + 1);
+          tell();
           break;
         case "apply_start":
           watch.touched = true;
           break;
         case "apply_complete":
-          onProgress({ planned, made: ++made });
+          made++;
+          tell();
           break;
         case "change_summary":
           watch.summary = message["@message"] ?? "";

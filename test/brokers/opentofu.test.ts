@@ -254,7 +254,7 @@ void onPeer(t, "opentofu", async (facts) => {
         if (!closed)
           t.match(
             await first.provision(order, stage.tools(order.token)),
-            { state: "pending", note: / of 2/ },
+            { state: "pending", note: /of 2 changes are made \(planned: 2 to add\)/ },
             "it is not begun a second time",
           );
         proxy.release();
