@@ -163,7 +163,7 @@ async function forget(
 ): Promise<boolean> {
   const id = `${token} forgets ${owner.id}`;
   // No process stands behind this lock: if it is left, it is found to be that of one that is gone.
-  const nobody = { token, host: desk.host, pid: 0, born: "none", binary: "", directory: "", key: "", tries: 1 };
+  const nobody = { token, host: desk.host, pid: 0, born: "none", directory: "", key: "", tries: 1 };
   const nothing = { purpose: "destroy", touched: true, blind: false, mending: false };
   const holder = new Secret({ ...nobody, ...nothing, work: JSON.parse(JSON.stringify(work(known))) });
   const kept = await within(tools, desk.states.lock(owner, { id, holder }));

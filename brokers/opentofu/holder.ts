@@ -12,8 +12,6 @@ export interface Holder {
   readonly pid: number;
   /** Tells a process from a later one under the same number. */
   readonly born: string;
-  /** The program that it runs. */
-  readonly binary: string;
   readonly directory: string;
   readonly key: string;
   readonly work: Work;
@@ -68,22 +66,27 @@ function readStat(pid: number | string): { readonly group: string; readonly born
   return state === "Z" || state === "X" ? undefined : { group, born: fields[16] ?? "" };
 }
 
+/** Said to OpenTofu with every command; so its processes are known by these, whatever program leads to it. */
+export const always = ["-input=false", "-json"] as const;
+
 /** Whether the run is at work: its runner, or OpenTofu, which goes on where only the runner was ended. */
-export function lives({ pid, born, binary }: Holder): boolean {
+export function lives({ pid, born }: Holder): boolean {
+  // Nobody's number; the kernel's own processes go by it as their group.
+  if (pid <= 0) return false;
   const birth = birthOf(pid);
   // No number is given to a new process while a group of processes goes by it.
-  return birth === undefined ? runsInGroup(String(pid), binary) : birth === born;
+  return birth === undefined ? runsInGroup(String(pid)) : birth === born;
 }
 
 /** A provider that has lost its OpenTofu does not count: it waits for nothing any more. */
-function runsInGroup(group: string, binary: string): boolean {
+function runsInGroup(group: string): boolean {
   if (process.platform !== "linux") return false;
   return readdirSync("/proc").some((name) => {
     if (!/^\d+$/.test(name)) return false;
     try {
-      return (
-        readStat(name)?.group === group && readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0").includes(binary)
-      );
+      if (readStat(name)?.group !== group) return false;
+      const said = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0");
+      return always.every((word) => said.includes(word));
     } catch {
       return false;
     }

@@ -8,7 +8,7 @@ import { Secret, type StateOwner, type Tools } from "#adapter";
 import { lookAfter } from "./care.ts";
 import type { Desk, Run } from "./desk.ts";
 import { environmentOf, makeWorkDirectory, prepareDirectory } from "./directory.ts";
-import { asJson, birthOf, type Holder, type Purpose } from "./holder.ts";
+import { always, asJson, birthOf, type Holder, type Purpose } from "./holder.ts";
 import type { Job } from "./protocol.ts";
 import { resultOf } from "./result.ts";
 import { directoryOf } from "./work.ts";
@@ -16,7 +16,7 @@ import { directoryOf } from "./work.ts";
 const runnerPath = fileURLToPath(new URL("./runner.ts", import.meta.url));
 
 /** What a run is to bring about; the rest of its lock's holder is known once there is a process. */
-export interface Wanted extends Omit<Holder, "token" | "host" | "pid" | "born" | "binary" | "directory" | "key"> {
+export interface Wanted extends Omit<Holder, "token" | "host" | "pid" | "born" | "directory" | "key"> {
   readonly owner: StateOwner;
 }
 
@@ -55,8 +55,7 @@ export async function startRun(
     const { pid } = runner;
     if (pid === undefined) throw new Error("The process beside Lotse that runs OpenTofu cannot be started.");
     const { host } = desk;
-    const { binary } = account;
-    const holder: Holder = { ...wanted, token, host, pid, born: birthOf(pid) ?? "", binary, directory, key };
+    const holder: Holder = { ...wanted, token, host, pid, born: birthOf(pid) ?? "", directory, key };
     const kept = await states.lock(owner, { id, holder: new Secret(asJson(holder)) });
     // A lock that is left behind is found to be that of a process that is gone.
     if (kept.lock?.id !== id || tools.signal.aborted) {
@@ -89,8 +88,6 @@ export async function startRun(
     throw error;
   }
 }
-
-const always = ["-input=false", "-json"];
 
 /** No plan is written to a file, as a plan holds secrets: it is made and carried out in one command. */
 const commandFor: { readonly [purpose in Purpose]: readonly string[] } = {
