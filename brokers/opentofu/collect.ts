@@ -1,9 +1,8 @@
 /** Ends of runs: gives locks back with what came of it, also for runs that lost the process that looked after them. */
-import { existsSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, rmSync } from "node:fs";
 import { type KeptState, Secret, type StateOwner } from "#adapter";
 import type { Desk, Left } from "./desk.ts";
-import { readEncrypted } from "./encryption.ts";
+import { writtenInDespair } from "./encryption.ts";
 import { type Holder, holderOf } from "./holder.ts";
 import { readJournal } from "./journal.ts";
 import type { Ending } from "./protocol.ts";
@@ -32,7 +31,8 @@ export async function collect(desk: Desk, { id: stateId, instanceId, bindingId, 
   const holder = holderOf(lock.holder.reveal());
   const owner = { id: stateId, instanceId, ...(bindingId !== undefined && { bindingId }) };
   const journal = readJournal(holder.directory, Buffer.from(holder.key, "base64"));
-  const state = journal?.state ?? writtenInDespair(holder);
+  // The last that OpenTofu wrote: what the journal has was taken before.
+  const state = writtenInDespair(holder.directory, holder.key) ?? journal?.state;
   if (state !== undefined) await desk.states.write(stateId, lock.id, new Secret(state));
   const body = state ?? (await desk.states.read(stateId))?.body?.reveal();
   const end = journal?.ending ?? (began(holder) ? "lost" : "never begun");
@@ -48,12 +48,6 @@ function removeDirectory({ directory }: Holder): void {
 
 /** The directory is made right before a run gets its job, and removed when all that it told is kept. */
 const began = ({ directory }: Holder): boolean => directory !== "" && existsSync(directory);
-
-/** Where OpenTofu puts a state that its back end does not take: only if its runner was ended before it. */
-function writtenInDespair({ directory, key }: Holder): string | undefined {
-  const path = join(directory, "errored.tfstate");
-  return directory !== "" && existsSync(path) ? readEncrypted(readFileSync(path, "utf8"), key) : undefined;
-}
 
 /** Breaks the lock of a run that nobody has heard of for too long; what it did since its last state is not known. */
 export async function giveUpOn({ states }: Desk, { id, lock }: KeptState, body: string | undefined): Promise<void> {

@@ -4,6 +4,8 @@
  * https://opentofu.org/docs/language/state/encryption/
  */
 import { createDecipheriv, pbkdf2Sync } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
 /** The key is as random as keys get, so the fewest rounds that OpenTofu accepts are enough. */
 const rounds = 200_000;
@@ -62,4 +64,24 @@ export function readEncrypted(body: string, key: string): string {
   decipher.setAuthTag(sealed.subarray(end));
   const plain = Buffer.concat([decipher.update(sealed.subarray(nonceLength, end)), decipher.final()]);
   return plain.toString("utf8");
+}
+
+/**
+ * What OpenTofu wrote into a run's directory since nobody took it; it writes nothing after that. Undefined: it did not, or
+ * was ended while it wrote.
+ */
+export function writtenInDespair(directory: string, key: string): string | undefined {
+  const path = join(directory, "errored.tfstate");
+  if (directory === "" || !existsSync(path)) return undefined;
+  const written = readFileSync(path, "utf8");
+  return isWhole(written) ? readEncrypted(written, key) : undefined;
+}
+
+function isWhole(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -4,7 +4,7 @@
  * as it has no name any more.
  */
 import { randomUUID } from "node:crypto";
-import { closeSync, existsSync, openSync, readSync, unlinkSync } from "node:fs";
+import { closeSync, openSync, readSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 
 const memory = "/dev/shm";
@@ -21,9 +21,8 @@ export interface Output {
 
 /** `directory`: where the file is, if there is no place in memory. */
 export function openOutput(directory: string, onText: (text: string) => void): Output {
-  const path = join(existsSync(memory) ? memory : directory, `lotse-${randomUUID()}`);
-  const file = openSync(path, "wx+", 0o600);
-  unlinkSync(path);
+  const file = openNameless(memory) ?? openNameless(directory);
+  if (file === undefined) throw new Error(`No file can be made in ${directory}.`);
   const decoder = new TextDecoder();
   const piece = Buffer.alloc(pieceLength);
   let position = 0;
@@ -44,6 +43,18 @@ export function openOutput(directory: string, onText: (text: string) => void): O
       closeSync(file);
     },
   };
+}
+
+/** Undefined: there is no such place, or not for this user. */
+function openNameless(place: string): number | undefined {
+  const path = join(place, `lotse-${randomUUID()}`);
+  try {
+    const file = openSync(path, "wx+", 0o600);
+    unlinkSync(path);
+    return file;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Cuts text into lines; what follows the last line's end waits for more. */

@@ -4,7 +4,7 @@
  * what it did waits in a sealed journal for the next Lotse.
  */
 import { createInterface } from "node:readline";
-import { encryptionBy, readEncrypted } from "./encryption.ts";
+import { encryptionBy, readEncrypted, writtenInDespair } from "./encryption.ts";
 import { writeJournal } from "./journal.ts";
 import { type Answer, type Ending, type Job, readLine, type Told } from "./protocol.ts";
 import { serveState } from "./state-server.ts";
@@ -64,13 +64,13 @@ async function carryOut(given: Job): Promise<void> {
     watch.stopped = true;
     end();
   };
-  const server = await serveState(given.state, async (written) => {
-    const state = readEncrypted(written, given.key);
+  const keep = async (state: string) => {
     const kept = await ask({ state });
     if (kept === "alone") note({ state });
     // Another run has taken over. OpenTofu is told that all is well, as it would write the state to a file otherwise.
     if (kept === "refused") stop();
-  });
+  };
+  const server = await serveState(given.state, (written) => keep(readEncrypted(written, given.key)));
   const limit = setTimeout(() => {
     watch.overtime = true;
     stop();
@@ -79,7 +79,11 @@ async function carryOut(given: Job): Promise<void> {
   const environment = { ...given.environment, ...server.environment, ...encryptionBy(given.key) };
   let code: number | null = null;
   for (const command of given.commands) {
-    if (watch.stopped) break;
+    if (watch.stopped) {
+      // It is not through, however well the last one ended.
+      code = null;
+      break;
+    }
     const run = runCommand({ ...given, environment }, command, watch);
     end = run.interrupt;
     code = await run.ended;
@@ -88,6 +92,8 @@ async function carryOut(given: Job): Promise<void> {
   clearTimeout(limit);
   clearTimeout(last);
   server.close();
+  const despair = writtenInDespair(given.directory, given.key);
+  if (despair !== undefined) await keep(despair);
   const ending = endingOf(watch, code);
   if ((await ask({ ending })) === "alone") note({ ending });
 }

@@ -55,6 +55,8 @@ export async function serveState(first: string | null, keep: (state: string) => 
       () => response.writeHead(500).end(),
     );
   });
+  // A connection that is closed while a state is on its way over it would have OpenTofu despair.
+  server.keepAliveTimeout = 0;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { readonly port: number };

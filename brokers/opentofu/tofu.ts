@@ -1,5 +1,5 @@
 /** Runs one command of OpenTofu and listens to what it says with `-json`. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { byLine, openOutput } from "./output.ts";
 import type { Fault, Progress } from "./protocol.ts";
 
@@ -112,16 +112,23 @@ export function runCommand(
   const noise = openOutput(directory, (text) => {
     watch.noise = (watch.noise + text).slice(-longestNoise);
   });
-  const child = spawn(binary, command, { cwd: directory, env: environment, stdio: ["ignore", said.file, noise.file] });
-  watch.kill = () => void child.kill("SIGKILL");
+  let child: ChildProcess | undefined;
+  watch.kill = () => void child?.kill("SIGKILL");
   let interrupted = false;
   return {
     ended: new Promise<number | null>((resolve) => {
-      child.once("error", ({ message }) => {
+      const onError = ({ message }: Error) => {
         watch.faults.push({ summary: "OpenTofu could not be started", detail: message });
         resolve(null);
-      });
-      child.once("exit", (code) => resolve(code));
+      };
+      try {
+        child = spawn(binary, command, { cwd: directory, env: environment, stdio: ["ignore", said.file, noise.file] });
+        child.once("error", onError);
+        child.once("exit", (code) => resolve(code));
+      } catch (error) {
+        // Some are told at once, such as a variable that is longer than the system hands on.
+        onError(error as Error);
+      }
     }).finally(() => {
       said.close();
       noise.close();
@@ -130,7 +137,7 @@ export function runCommand(
       // A second interrupt would make OpenTofu drop what it is doing.
       if (interrupted) return;
       interrupted = true;
-      child.kill("SIGINT");
+      child?.kill("SIGINT");
     },
   };
 }
