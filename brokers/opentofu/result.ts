@@ -48,14 +48,15 @@ export function resultAfter(
     return { ...common, state: "lost", faults: [], overtime: false, blind, touched: true, tries: tries - 1 };
   }
   const { code, stopped, overtime, faults, touched } = ending;
+  // OpenTofu itself was ended. What an earlier run left unknown stays so until one is through.
+  const cutOff = code === null && touched;
   return {
     ...common,
     state: code === 0 ? "through" : stopped && !overtime ? "stopped" : "faulty",
     faults:
       faults.length > 0 || code === 0 ? faults : [{ summary: `OpenTofu ended with ${code ?? "a signal"}`, detail: "" }],
     overtime,
-    // A run that got to its end, well or not, has looked at everything again.
-    blind: overtime && purpose === "apply" && !holder.mending,
+    blind: purpose === "apply" && code !== 0 && !holder.mending && (holder.blind || overtime || cutOff),
     touched: touched || holder.touched,
   };
 }

@@ -194,27 +194,36 @@ void onPeer(t, "opentofu", async (facts) => {
   });
 
   await story("what was cut off together with OpenTofu is found, and goes with the removal", async (t) => {
-    const { promise: reached, resolve } = Promise.withResolvers<void>();
-    let held = false;
-    const proxy = await startStatementProxy(t, server, {
-      judge({ text }) {
-        if (held || !text.includes("create database")) return "pass";
-        held = true;
-        return "hold after";
-      },
-      onReached: () => resolve(),
-    });
-    const { stage, adapter, thing, carry } = await shop(t, { connections: 2 }, { through: proxy.port });
-    const order = stage.order("provision", thing);
-    const taken = new AbortController();
-    const first = adapter.provision(order, stage.tools(order.token, taken.signal));
-    first.catch(() => undefined);
-    await reached;
-    taken.abort(new Error("The order was taken back."));
-    for (const pid of processesIn(workDirectory)) process.kill(pid, "SIGKILL");
-    proxy.release();
-    await first.catch(() => undefined);
-    t.match(await carry("deprovision", { interrupted: { token: order.token } }), { state: "done" });
+    const says = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    for (const alone of [false, true]) {
+      const { promise: reached, resolve } = Promise.withResolvers<void>();
+      let held = false;
+      const proxy = await startStatementProxy(t, server, {
+        judge({ text }) {
+          if (held || !text.includes("create database")) return "pass";
+          held = true;
+          return "hold after";
+        },
+        onReached: () => resolve(),
+      });
+      const { stage, adapter, thing, carry } = await shop(t, { connections: 2 }, { through: proxy.port });
+      const order = stage.order("provision", thing);
+      const taken = new AbortController();
+      const first = adapter.provision(order, stage.tools(order.token, taken.signal));
+      first.catch(() => undefined);
+      await reached;
+      taken.abort(new Error("The order was taken back."));
+      const all = processesIn(workDirectory);
+      const ended = alone ? all.filter((pid) => says(pid).includes("-auto-approve")) : all;
+      t.equal(ended.length > 0 && all.length > ended.length === alone, true, "its runner is left, or nothing");
+      for (const pid of ended) process.kill(pid, "SIGKILL");
+      // A provider that lost its OpenTofu would wait for ever.
+      for (const pid of all.filter((pid) => !ended.includes(pid) && !says(pid).includes("runner.ts")))
+        process.kill(pid, "SIGKILL");
+      proxy.release();
+      await first.catch(() => undefined);
+      t.match(await carry("deprovision", { interrupted: { token: order.token } }), { state: "done" });
+    }
   });
 
   await story(
