@@ -11,7 +11,7 @@ import { within } from "./carry.ts";
 import type { Desk } from "./desk.ts";
 import { environmentOf, prepareDirectory } from "./directory.ts";
 import type { Account } from "./settings.ts";
-import { mask } from "./words.ts";
+import { mask, textsIn } from "./words.ts";
 import { holdsModule } from "./work.ts";
 
 const run = promisify(execFile);
@@ -116,7 +116,10 @@ async function firstWrong(
 }
 
 function secretsOf({ secretVariables, secretEnvironment }: Account): readonly string[] {
-  return [...Object.values(secretVariables.reveal()), ...Object.values(secretEnvironment.reveal())].map(String);
+  return [secretVariables.reveal(), secretEnvironment.reveal()].flatMap((given) => [
+    ...textsIn(given),
+    ...Object.values(given).map(String),
+  ]);
 }
 
 interface Diagnostic {

@@ -39,13 +39,15 @@ export function reasonOf(account: Account, result: Result, state: State): string
     : `The provider's module ended with an error. ${short}`;
 }
 
+/** `text` has single spaces only; so a secret of several lines is looked for like that. */
 export function mask(text: string, hidden: readonly string[]): string {
-  const longestFirst = hidden.filter(({ length }) => length >= shortestSecret).sort((a, b) => b.length - a.length);
+  const looked = hidden.map((secret) => secret.replaceAll(/\s+/g, " ").trim());
+  const longestFirst = looked.filter(({ length }) => length >= shortestSecret).sort((a, b) => b.length - a.length);
   return longestFirst.reduce((told, secret) => told.replaceAll(secret, "…"), text);
 }
 
 /** All texts within a value. */
-function textsIn(value: Json): string[] {
+export function textsIn(value: Json): string[] {
   if (typeof value === "string") return [value];
   if (typeof value !== "object" || value === null) return [];
   return Object.values(value).flatMap((inner: Json) => textsIn(inner));
