@@ -1,21 +1,28 @@
 /** What the OpenTofu adapter decides by itself: no program and no provider is needed for it. */
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { Ajv } from "ajv";
-import t from "tap";
-import { birthOf, type Holder } from "../../brokers/opentofu/holder.ts";
+import t, { type Test } from "tap";
+import { collect } from "../../brokers/opentofu/collect.ts";
+import type { Desk } from "../../brokers/opentofu/desk.ts";
+import { birthOf, type Holder, lives } from "../../brokers/opentofu/holder.ts";
 import { readJournal, writeJournal } from "../../brokers/opentofu/journal.ts";
 import { backendSchema } from "../../brokers/opentofu/plan.ts";
-import type { Ending } from "../../brokers/opentofu/protocol.ts";
+import type { Ending, Job, Told } from "../../brokers/opentofu/protocol.ts";
 import { resultAfter } from "../../brokers/opentofu/result.ts";
 import type { Account } from "../../brokers/opentofu/settings.ts";
 import { readState } from "../../brokers/opentofu/state.ts";
 import { serveState } from "../../brokers/opentofu/state-server.ts";
-import { reasonOf } from "../../brokers/opentofu/words.ts";
+import { mask, reasonOf } from "../../brokers/opentofu/words.ts";
 import { asEnvironment, workOf } from "../../brokers/opentofu/work.ts";
-import { type Order, Secret } from "../../src/core/adapter.ts";
+import { type KeptState, type Order, Secret, type States } from "../../src/core/adapter.ts";
 import { temporaryDirectory } from "../support/broker.ts";
+import { until } from "../support/crashes.ts";
 
 t.test("a plan names modules and variables, and neither paths nor what Lotse tells", async (t) => {
   const fits = new Ajv({ strict: false }).compile(backendSchema);
@@ -70,7 +77,6 @@ const holder: Holder = {
   host: "here",
   pid: 1,
   born: "1",
-  binary: "",
   directory: "",
   key: "",
   work: { module: "m", variables: {} },
@@ -96,6 +102,9 @@ t.test("how a run ended decides what is known of it", async (t) => {
   t.match(after({ code: 1, stopped: true, overtime: true }), { state: "faulty", blind: true });
   t.match(after({ code: 1, overtime: true }, { mending: true, blind: true }), { blind: false }, "once is enough");
   t.match(after({}, { blind: true }), { blind: false }, "it looked at everything again");
+  t.match(after({ code: 1 }, { blind: true }), { blind: true }, "it may have ended before it looked");
+  t.match(after({ code: null }), { state: "faulty", blind: true }, "OpenTofu itself was ended");
+  t.match(after({ code: null, touched: false }), { blind: false }, "before it began anything");
   t.match(resultAfter(holder, "lost", [], 5), { state: "lost", blind: true, touched: true, tries: 1 });
   t.match(resultAfter(holder, "never begun", [], 5), { state: "lost", blind: false, tries: 1 });
   t.match(resultAfter({ ...holder, blind: true }, "never begun", [], 5), { blind: true });
@@ -165,6 +174,72 @@ t.test("a process is told from a later one of the same number", async (t) => {
   if (process.platform === "linux") t.not(birthOf(process.pid), birthOf(1));
 });
 
+t.test(
+  "a run lives while its runner does or OpenTofu, whatever program leads to that; a lock without a run does not",
+  { skip: process.platform !== "linux" },
+  async (t) => {
+    t.equal(lives({ ...holder, pid: process.pid, born: birthOf(process.pid) ?? "" }), true);
+    t.equal(lives({ ...holder, pid: process.pid, born: "another" }), false);
+    t.equal(lives({ ...holder, pid: 0, born: "none" }), false, "the group of the kernel's own processes is none");
+    const leads = programOf(t, `exec "${process.execPath}" -e "setInterval(() => {}, 1000)" -- "$@"`);
+    const command = `"${leads}" apply -input=false -json & wait`;
+    const runner = spawn("/bin/sh", ["-c", command], { detached: true, stdio: "ignore" });
+    const { pid = 0 } = runner;
+    const run = { ...holder, pid, born: birthOf(pid) ?? "" };
+    await until(() => childrenOf(pid).some((line) => line.includes("setInterval")));
+    runner.kill("SIGKILL");
+    await once(runner, "exit");
+    t.equal(lives(run), true, "OpenTofu goes on without its runner");
+    process.kill(-pid, "SIGKILL");
+    await until(() => !lives(run));
+  },
+);
+
+t.test("a state that OpenTofu could not hand over is handed over by the runner when it has ended", async (t) => {
+  const state = JSON.stringify({ version: 4, serial: 7 });
+  const { told } = await runOf(t, `echo '${state}' > errored.tfstate; exit 1`);
+  t.match(told, [{ state }, { ending: { code: 1 } }]);
+  const torn = await runOf(t, "printf '{' > errored.tfstate; kill -9 $$");
+  t.match(torn.told, [{ ending: { code: null } }], "one that it was at when it was ended is none");
+});
+
+t.test("a run that is stopped between its commands is not through", async (t) => {
+  const { told } = await runOf(t, 'trap "exit 0" INT; kill -TERM "$PPID"; while :; do sleep 0.05; done');
+  t.match(told, [{ ending: { code: null, stopped: true } }]);
+});
+
+t.test("a value that the system does not hand on is an error of the run, and ends no runner", async (t) => {
+  const { told, code } = await runOf(t, "exit 0", { TF_VAR_long: "x".repeat(200_000) });
+  t.match(told, [{ ending: { code: null, faults: [{ summary: "OpenTofu could not be started", detail: /E2BIG/ }] } }]);
+  t.equal(code, 0);
+});
+
+t.test("what OpenTofu wrote last is kept, and not what the journal had before", async (t) => {
+  const key = randomBytes(32);
+  const stateOf = (serial: number) => JSON.stringify({ version: 4, serial });
+  for (const [despair, serial] of [
+    [stateOf(2), 2],
+    ["{", 1],
+  ] as const) {
+    const directory = temporaryDirectory(t);
+    writeJournal(directory, key, { state: stateOf(1) });
+    writeFileSync(join(directory, "errored.tfstate"), despair);
+    const written: string[] = [];
+    const states = {
+      write: async (_id: string, _lock: string, body: Secret<string>) => written.push(body.reveal()),
+      release: async () => true,
+    } as unknown as States;
+    const left = { ...holder, directory, key: key.toString("base64") };
+    const lock = { id: "lock", holder: new Secret(JSON.parse(JSON.stringify(left))), seenAt: new Date() };
+    await collect({ states } as Desk, { id: "id", instanceId: "id", lock } as KeptState);
+    t.same(written, [stateOf(serial)]);
+  }
+});
+
+t.test("a secret of several lines is hidden, too", async (t) => {
+  t.equal(mask("refused: BEGIN abc def END, said it", ["BEGIN\nabc def\nEND\n"]), "refused: …, said it");
+});
+
 t.test("the back end of a run answers to its password, and lets the lock's holder write", async (t) => {
   const kept: string[] = [];
   const server = await serveState(null, async (state) => void kept.push(state));
@@ -188,3 +263,42 @@ t.test("the back end of a run answers to its password, and lets the lock's holde
   t.same(await ask("GET"), [200, "state"]);
   t.same(kept, ["state"]);
 });
+
+/** A program of these words, for a shell. */
+function programOf(t: Test, words: string): string {
+  const path = join(temporaryDirectory(t), "program");
+  writeFileSync(path, `#!/bin/sh\n${words}\n`, { mode: 0o755 });
+  return path;
+}
+
+/** What a runner tells of a run of this program, whose every question is answered with yes. */
+async function runOf(t: Test, words: string, environment: Job["environment"] = {}) {
+  const directory = temporaryDirectory(t);
+  const runner = spawn(process.execPath, [fileURLToPath(new URL("../../brokers/opentofu/runner.ts", import.meta.url))]);
+  const job: Job = {
+    binary: programOf(t, words),
+    commands: [["init"], ["apply"]],
+    directory,
+    environment: { PATH: process.env.PATH ?? "", ...environment },
+    key: randomBytes(32).toString("base64"),
+    state: null,
+    limitMs: 60_000,
+  };
+  runner.stdin.write(`${JSON.stringify(job)}\n`);
+  const told: Told[] = [];
+  createInterface({ input: runner.stdout }).on("line", (line) => {
+    const one = JSON.parse(line) as Told;
+    told.push(one);
+    if ("ask" in one) runner.stdin.write(`${JSON.stringify({ answer: one.ask, kept: true })}\n`);
+  });
+  const [code] = await once(runner, "close");
+  return { told, code };
+}
+
+/** Command lines of a process's children. */
+function childrenOf(pid: number): readonly string[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+    .split(" ")
+    .filter((child) => child !== "")
+    .map((child) => readFileSync(`/proc/${child}/cmdline`, "utf8"));
+}
