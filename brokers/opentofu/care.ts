@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Secret, type StateOwner, type Tools } from "#adapter";
 import { collect, settle } from "./collect.ts";
 import type { Desk, Left, Run } from "./desk.ts";
-import { asJson, type Holder, lives, type Purpose } from "./holder.ts";
+import { asJson, endOverdue, type Holder, lives, type Purpose } from "./holder.ts";
 import { type Answer, type Ending, type Job, type Progress, readLine, type Told } from "./protocol.ts";
 import { readState } from "./state.ts";
 
@@ -52,6 +52,7 @@ export function lookAfter(
   /** Its directory goes first: if this process dies now, the run counts as lost, and another finds nothing to do. */
   async function keepEnding(): Promise<void> {
     if (ending === undefined) {
+      endOverdue(holder, desk.account.runMs);
       if (lives(holder)) throw new Error("OpenTofu goes on without its runner.");
       return collect(desk, { ...owner, lock: lockOf(id, holder) });
     }

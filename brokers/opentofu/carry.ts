@@ -15,7 +15,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type KeptState, type Outcome, Secret, type StateOwner, type Tools } from "#adapter";
 import { collect, giveUpOn } from "./collect.ts";
 import type { Desk, Left } from "./desk.ts";
-import { holderOf, lives, stopHolder } from "./holder.ts";
+import { endOverdue, holderOf, lives, stopHolder } from "./holder.ts";
 import { type Result, resultOf } from "./result.ts";
 import { startRun, type Wanted } from "./run.ts";
 import { readState, type State } from "./state.ts";
@@ -112,6 +112,7 @@ async function lookAtHolder(
     return left !== undefined ? undefined : pending(run.token === token ? run.note() : another);
   }
   if (holder.host === host) {
+    endOverdue(holder, account.runMs);
     if (!lives(holder)) {
       await within(tools, collect(desk, kept));
       return undefined;

@@ -93,10 +93,25 @@ function runsInGroup(group: string): boolean {
   });
 }
 
+/** A limit that is not heeded for this long ends the process hard: its provider does not listen. */
+export const graceMs = 600_000;
+const ticksPerSecond = 100;
+
+/** The same for OpenTofu that goes on without its runner, which would have told it to stop after `runMs`. */
+export function endOverdue({ pid, born }: Holder, runMs: number): void {
+  if (process.platform !== "linux" || pid <= 0 || birthOf(pid) !== undefined) return;
+  const upSeconds = Number.parseFloat(readFileSync("/proc/uptime", "utf8"));
+  if ((upSeconds - Number(born) / ticksPerSecond) * 1000 > runMs + graceMs) signal(-pid, "SIGKILL");
+}
+
 /** OpenTofu ends what it has begun, and begins nothing more. Without its runner it ends by itself. */
 export function stopHolder({ pid }: Holder): void {
+  signal(pid, "SIGTERM");
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
   try {
-    process.kill(pid, "SIGTERM");
+    process.kill(pid, name);
   } catch (error) {
     if ((error as { readonly code?: unknown }).code !== "ESRCH") throw error;
   }

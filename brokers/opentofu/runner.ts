@@ -5,15 +5,13 @@
  */
 import { createInterface } from "node:readline";
 import { encryptionBy, readEncrypted, writtenInDespair } from "./encryption.ts";
+import { graceMs } from "./holder.ts";
 import { writeJournal } from "./journal.ts";
 import { type Answer, type Ending, type Job, readLine, type Told } from "./protocol.ts";
 import { serveState } from "./state-server.ts";
 import { createWatch, runCommand, type Watch } from "./tofu.ts";
 
 type Kept = "kept" | "refused" | "alone";
-
-/** A limit that is not heeded for this long ends the process hard: its provider does not listen. */
-const graceMs = 600_000;
 
 const waiting = new Map<number, (kept: Kept) => void>();
 const job = Promise.withResolvers<Job | undefined>();

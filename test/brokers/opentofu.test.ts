@@ -252,11 +252,11 @@ void onPeer(t, "opentofu", async (facts) => {
         const thing = stage.instance({ connections: 2 });
         const order = stage.order("provision", thing);
         const first = await open();
-        const taken = new AbortController();
-        const begun = first.provision(order, stage.tools(order.token, taken.signal));
-        begun.catch(() => undefined);
-        await reached;
-        taken.abort(new Error("Nobody waits for it."));
+        const begun = async () => {
+          const outcome = await first.provision(order, stage.tools(order.token));
+          return outcome.state === "pending" && / of 2/.test(outcome.note ?? "");
+        };
+        await Promise.all([reached, until(begun)]);
         if (closed) await first.close?.();
         const holder = (await states.read(thing.id))?.lock?.holder.reveal() as { pid: number; directory: string };
         process.kill(holder.pid, "SIGKILL");
