@@ -19,7 +19,7 @@ import { endOverdue, holderOf, lives, stopHolder } from "./holder.ts";
 import { type Result, resultOf } from "./result.ts";
 import { startRun, type Wanted } from "./run.ts";
 import { readState, type State } from "./state.ts";
-import { isAboutVariables, reasonOf } from "./words.ts";
+import { areAboutVariables, reasonOf } from "./words.ts";
 import type { Work } from "./work.ts";
 
 /** What is to be brought about. */
@@ -60,7 +60,7 @@ export async function carry(desk: Desk, task: Task, tools: Tools, seen?: KeptSta
       kept = await look();
       continue;
     }
-    const verdict = blind ? undefined : judge(desk, task, known, state);
+    const verdict = judge(desk, task, known, state);
     if (verdict !== undefined) return verdict;
     const { account, places } = desk;
     const pending = (note: string): Outcome => ({ state: "pending", afterMs: account.pollMs, note });
@@ -78,7 +78,8 @@ export async function carry(desk: Desk, task: Task, tools: Tools, seen?: KeptSta
  */
 function wantedFor(task: Task, known: Result | undefined, mending: boolean): Wanted {
   const purpose = task.removal && !mending ? "destroy" : "apply";
-  const ours = known?.token === task.token && known.purpose === purpose ? known : undefined;
+  const same = known?.token === task.token && known.purpose === purpose && (known.mending ?? false) === mending;
+  const ours = same ? known : undefined;
   return {
     owner: task.owner,
     work: task.work(known),
@@ -140,19 +141,27 @@ async function lookAtHolder(
 /** Undefined: a run is due. */
 function judge({ account }: Desk, task: Task, result: Result | undefined, state: State): Outcome | undefined {
   if (result === undefined || result.token !== task.token) return undefined;
-  if (result.purpose !== (task.removal ? "destroy" : "apply")) return undefined;
-  if (result.state === "lost" || result.state === "stopped") return undefined;
-  if (result.state === "through" && !task.removal) return task.outcome(state);
+  const mends = task.removal && result.blind;
+  if (result.purpose !== (task.removal && !mends ? "destroy" : "apply") || mends !== (result.mending ?? false))
+    return undefined;
   const { tries, at } = result;
-  const final = isAboutVariables(result) || tries >= account.tries;
-  if (final) return { state: "failed", reason: reasonOf(account, result, state), clean: task.clean(result, state) };
-  const waitMs = at + account.retryMs - Date.now();
-  if (waitMs <= 0) return undefined;
-  return {
-    state: "pending",
-    afterMs: waitMs,
-    note: `OpenTofu met an error (attempt ${tries} of ${account.tries}) and tries again.`,
-  };
+  const pending = (waitMs: number, note: string): Outcome | undefined =>
+    waitMs <= 0 ? undefined : { state: "pending", afterMs: waitMs, note };
+  if (result.state === "lost" || result.state === "stopped")
+    return pending(at + account.pollMs - Date.now(), "A run was cut off; it is begun again.");
+  if (result.state === "through" && !task.removal) return task.outcome(state);
+  if (areAboutVariables(result.faults) || tries >= account.tries) {
+    const first = mends ? "What a run that was cut off may have made has to be found before anything is removed. " : "";
+    return {
+      state: "failed",
+      reason: first + reasonOf(account, result, state),
+      clean: task.clean(result, state),
+    };
+  }
+  return pending(
+    at + account.retryMs - Date.now(),
+    `OpenTofu met an error (attempt ${tries} of ${account.tries}) and tries again.`,
+  );
 }
 
 /** Nothing stands behind the document. False: somebody took its lock. */

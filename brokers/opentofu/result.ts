@@ -2,6 +2,7 @@
 import type { Json, JsonObject, KeptState } from "#adapter";
 import type { Holder, Purpose } from "./holder.ts";
 import type { Ending, Fault } from "./protocol.ts";
+import { areAboutVariables } from "./words.ts";
 import type { Work } from "./work.ts";
 
 export interface Result {
@@ -15,6 +16,8 @@ export interface Result {
   /** Something may be there that the state does not know: the run was cut off while it worked. */
   readonly blind: boolean;
   readonly touched: boolean;
+  /** It was to bring what was cut off to its end, so that it can be removed. */
+  readonly mending?: boolean;
   readonly tries: number;
   /** How many things stood behind the state. */
   readonly resources: number;
@@ -38,17 +41,17 @@ export function resultAfter(
   resources: readonly string[],
   at: number,
 ): Result {
-  const { token, purpose, work, tries, before } = holder;
+  const { token, purpose, mending, work, tries, before } = holder;
   const ended = typeof ending === "object";
   if (before !== undefined)
     return ended && ending.code === 0 ? compared(before, ending, resources, at) : { ...before, comparedAt: at };
-  const common = { token, purpose, work, tries, resources: resources.length, at };
+  const common = { token, purpose, mending, work, tries, resources: resources.length, at };
   if (!ended) {
     const blind = holder.blind || (ending === "lost" && purpose === "apply");
     return { ...common, state: "lost", faults: [], overtime: false, blind, touched: true, tries: tries - 1 };
   }
   const { code, stopped, overtime, faults, touched } = ending;
-  // OpenTofu itself was ended. What an earlier run left unknown stays so until one is through.
+  // OpenTofu itself was ended.
   const cutOff = code === null && touched;
   return {
     ...common,
@@ -56,7 +59,8 @@ export function resultAfter(
     faults:
       faults.length > 0 || code === 0 ? faults : [{ summary: `OpenTofu ended with ${code ?? "a signal"}`, detail: "" }],
     overtime,
-    blind: purpose === "apply" && code !== 0 && !holder.mending && (holder.blind || overtime || cutOff),
+    // Until a run is through. Values that the module refuses are refused before anything begins, so it never began.
+    blind: purpose === "apply" && code !== 0 && (holder.blind || overtime || cutOff) && !areAboutVariables(faults),
     touched: touched || holder.touched,
   };
 }

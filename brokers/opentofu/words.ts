@@ -1,5 +1,6 @@
 /** What people are told of OpenTofu's errors, without any secret and without what they wrote themselves. */
 import type { Json } from "#adapter";
+import type { Fault } from "./protocol.ts";
 import type { Result } from "./result.ts";
 import type { Account } from "./settings.ts";
 import type { State } from "./state.ts";
@@ -8,7 +9,7 @@ import type { State } from "./state.ts";
 const aboutVariables = /^(Invalid value for (input )?variable|No value for required variable|Invalid variable value)/;
 
 /** What was ordered does not fit: another try would say the same. */
-export function isAboutVariables({ faults }: Result): boolean {
+export function areAboutVariables(faults: readonly Fault[]): boolean {
   return faults.length > 0 && faults.every(({ summary }) => aboutVariables.test(summary));
 }
 
@@ -34,7 +35,7 @@ export function reasonOf(account: Account, result: Result, state: State): string
   ];
   const masked = mask(text, hidden);
   const short = masked.length > longest ? `${masked.slice(0, longest)} …` : masked;
-  return isAboutVariables(result)
+  return areAboutVariables(faults)
     ? `The order does not fit what the module takes. ${short}`
     : `The provider's module ended with an error. ${short}`;
 }

@@ -100,7 +100,13 @@ t.test("how a run ended decides what is known of it", async (t) => {
   t.match(after({ code: 1, touched: false }, { touched: true }), { touched: true }, "an earlier run had begun");
   t.match(after({ code: 1, stopped: true }), { state: "stopped" });
   t.match(after({ code: 1, stopped: true, overtime: true }), { state: "faulty", blind: true });
-  t.match(after({ code: 1, overtime: true }, { mending: true, blind: true }), { blind: false }, "once is enough");
+  t.match(
+    after({ code: 1 }, { mending: true, blind: true }),
+    { blind: true, mending: true },
+    "it is to be tried again",
+  );
+  const refused = [{ summary: "Invalid value for variable", detail: "" }];
+  t.match(after({ code: 1, faults: refused }, { blind: true }), { blind: false }, "nothing can have begun");
   t.match(after({}, { blind: true }), { blind: false }, "it looked at everything again");
   t.match(after({ code: 1 }, { blind: true }), { blind: true }, "it may have ended before it looked");
   t.match(after({ code: null }), { state: "faulty", blind: true }, "OpenTofu itself was ended");

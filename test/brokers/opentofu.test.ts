@@ -222,7 +222,15 @@ void onPeer(t, "opentofu", async (facts) => {
         process.kill(pid, "SIGKILL");
       proxy.release();
       await first.catch(() => undefined);
-      t.match(await carry("deprovision", { interrupted: { token: order.token } }), { state: "done" });
+      const removal = { interrupted: { token: order.token } };
+      const away = await openAccount({ ...account, through: await closedPort(), settings: { tries: 2 } }, house);
+      t.teardown(() => away.close?.());
+      t.match(
+        await stage.carry(away, stage.order("deprovision", thing, removal), thing),
+        { state: "failed", clean: false, reason: /may have made has to be found .*refused/ },
+        "as long as nobody can look, it is not forgotten",
+      );
+      t.match(await carry("deprovision", removal), { state: "done" });
     }
   });
 

@@ -307,6 +307,10 @@ void onPeer(t, "opentofu", async (facts) => {
           throw error;
         });
       const choice = { offeringId: ids.offeringId, planId: ids.small, parameters: { connections: 5 } };
+      const isLookedAtByOther = async (id: string) => {
+        const answer = await ask("GET", `/service_instances/${id}/last_operation`).catch(() => undefined);
+        return /^A run that was begun before/.test(String(answer?.body.description));
+      };
       const holdNext = () => {
         stopped.kind = "hold before";
         return new Promise<void>((resolve) => {
@@ -323,7 +327,7 @@ void onPeer(t, "opentofu", async (facts) => {
       await reached;
       const dead = brokerOfRun();
       await dead.end("SIGKILL");
-      await wait(7_000);
+      await until(() => isLookedAtByOther("one"));
       t.equal((await databases(shop)).length, 0, "the other one waits for the run that is at work");
       t.equal(runnersIn(shop).length, 1, "and begins none");
       stopped.release();
@@ -339,7 +343,7 @@ void onPeer(t, "opentofu", async (facts) => {
       const frozen = brokerOfRun();
       frozen.child.kill("SIGSTOP");
       if (front === frozen) [front, back] = [back, front];
-      await wait(7_000);
+      await until(() => isLookedAtByOther("two"));
       t.equal(runnersIn(shop).length, 1, "a frozen one's run is waited for, too");
       stopped.release();
       await wait(1_000);
