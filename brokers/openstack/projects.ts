@@ -6,9 +6,8 @@ import { projectName } from "./names.ts";
 
 interface Project {
   readonly id: string;
-  readonly name: string;
-  readonly domain_id: string;
   readonly tags?: readonly string[];
+  readonly name: string;
 }
 
 /** Where the order's things are, as far as anybody remembers. */
@@ -55,30 +54,35 @@ export async function sessionToFind(
 export async function everySession(cloud: Cloud, region: string, signal: AbortSignal): Promise<readonly Session[]> {
   const own = await cloud.session({ region }, signal);
   if (!cloud.account.projectPerOrganization) return [own];
-  // Those that the account's user may enter. The domain can hold projects of another account's, which are not its business.
   const { projects } = await own.ask<{ readonly projects: readonly Project[] }>({
     service: "identity",
     method: "GET",
-    path: ["auth", "projects"],
+    path: ["projects"],
+    query: { domain_id: own.domainId, tags: tagsOf(own).join(",") },
   });
-  const made = projects.filter(({ domain_id, tags }) => domain_id === own.domainId && tags?.includes("lotse"));
-  return Promise.all([own, ...made.map(({ id: projectId }) => cloud.session({ projectId, region }, signal))]);
+  return Promise.all([own, ...projects.map((project) => enter(cloud, own, project, region, signal))]);
 }
 
-/** Whoever made the project may have been cut off before it joined, and another account's user is no member: it joins then. */
+/** Other accounts may have projects in the same domain, and those that they alone work in are none of this one's business. */
+const tagsOf = (own: Session): readonly string[] => ["lotse", `lotse-account-${own.projectId}`];
+
+/**
+ * Whoever made the project may have been cut off before it joined, another account's user is no member, and the account's
+ * user may have been replaced: it joins then.
+ */
 async function enter(
   cloud: Cloud,
   own: Session,
-  { id: projectId }: Project,
+  project: Project,
   region: string | undefined,
   signal: AbortSignal,
 ): Promise<Session> {
-  const place = { projectId, region };
+  const place = { projectId: project.id, region };
   try {
     return await cloud.session(place, signal);
   } catch (error) {
     if (!(error instanceof LoginRefused && error.status === 401)) throw error;
-    await joinProject(cloud, own, projectId);
+    await joinProject(cloud, own, project);
     return cloud.session(place, signal);
   }
 }
@@ -105,7 +109,7 @@ function makeProject(own: Session, name: string, organization: string): Promise<
           name,
           domain_id: own.domainId,
           description: `Made by Lotse for ${organization}`.slice(0, 255),
-          tags: ["lotse"],
+          tags: tagsOf(own),
         },
       },
     })
@@ -117,7 +121,15 @@ function makeProject(own: Session, name: string, organization: string): Promise<
     });
 }
 
-async function joinProject(cloud: Cloud, own: Session, projectId: string): Promise<void> {
+/** Tagged first: a project that the account's user is in, and the account would not look into, would stay so. */
+async function joinProject(cloud: Cloud, own: Session, { id: projectId, tags = [] }: Project): Promise<void> {
+  for (const tag of tagsOf(own).filter((one) => !tags.includes(one)))
+    await own
+      .ask({ service: "identity", method: "PUT", path: ["projects", projectId, "tags", tag] })
+      .catch((error: unknown) => {
+        // Not everywhere may tag who may make projects with tags: another account's project is worked in all the same.
+        if (statusOf(error) !== 403) throw error;
+      });
   const { memberRole } = cloud.account;
   const { roles } = await own.ask<{ readonly roles: readonly { readonly id: string }[] }>({
     service: "identity",

@@ -243,7 +243,7 @@ async function ownProject(t: Test, project: ObjectProject, subject: Subject): Pr
   t.teardown(() => adapter.close?.());
   const organization = `Stadt ${project.name}`;
   t.teardown(() => project.removeProjects(`lotse-Stadt-${project.name}`));
-  await project.makeProject(`lotse-Stadt-${project.name}-of-another-account`);
+  await project.makeProject(`lotse-Stadt-${project.name}-of-another-account`, "another");
   await project.makeProject(projectName(organization));
   const thing = stage.instance();
   const of = (order: AnyOrder): AnyOrder => ({ ...order, instance: { ...order.instance, organization } });

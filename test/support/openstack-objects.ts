@@ -20,8 +20,8 @@ export interface ObjectProject {
   readonly member: { readonly id: string; readonly secret: string };
   /** What is there of Lotse's, a line each; of one instance or binding, where an id is given. */
   inventory(id?: string): Promise<string[]>;
-  /** A project as Lotse makes them for organisations, which its user is not in. */
-  makeProject(name: string): Promise<void>;
+  /** A project as this account makes them for organisations, or as another does; its user is not in it. */
+  makeProject(name: string, account?: "another"): Promise<void>;
   /** Projects whose name begins so. */
   removeProjects(prefix: string): Promise<void>;
   /** To Swift, as the project's administrator; `path` is below the project's account. */
@@ -76,8 +76,9 @@ export async function openObjectProject(t: Test, facts: Facts): Promise<ObjectPr
     accessRole: "object-access",
     member: credential,
     swift,
-    async makeProject(name) {
-      await keystone("POST", "/projects", { project: { name, domain_id: "default", tags: ["lotse"] } });
+    async makeProject(name, account) {
+      const tags = ["lotse", `lotse-account-${account ?? project.id}`];
+      await keystone("POST", "/projects", { project: { name, domain_id: "default", tags } });
     },
     async removeProjects(prefix) {
       const { projects } = await keystone("GET", `/projects?name__startswith=${encodeURIComponent(prefix)}`);
