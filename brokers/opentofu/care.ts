@@ -8,7 +8,9 @@ import { collect, settle } from "./collect.ts";
 import type { Desk, Left, Run } from "./desk.ts";
 import { asJson, endOverdue, type Holder, lives, type Purpose } from "./holder.ts";
 import { type Answer, type Ending, type Job, type Progress, readLine, type Told } from "./protocol.ts";
+import { resultOf } from "./result.ts";
 import { readState } from "./state.ts";
+import { reasonOf } from "./words.ts";
 
 /** A holder is heard of this often; much less than any `abandonedMs` that makes sense. */
 const heartbeatMs = 20_000;
@@ -58,7 +60,11 @@ export function lookAfter(
     }
     rmSync(holder.directory, { recursive: true, force: true });
     left = await settle(desk, owner, { id, holder }, state, ending);
-    log.info({ ...owner, code: ending.code, summary: ending.summary, tries: holder.tries }, "OpenTofu ended");
+    const line = { ...owner, code: ending.code, summary: ending.summary, tries: holder.tries };
+    const result = left !== "unknown" && left.kept !== undefined ? resultOf(left.kept) : undefined;
+    if (result?.state === "faulty")
+      log.warn({ ...line, reason: reasonOf(desk.account, result, readState(state)) }, "OpenTofu ended with errors");
+    else log.info(line, "OpenTofu ended");
   }
 
   stdin.on("error", () => undefined);

@@ -14,13 +14,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type KeptState, type Outcome, Secret, type StateOwner, type Tools } from "#adapter";
 import { collect, giveUpOn } from "./collect.ts";
-import type { Desk, Left } from "./desk.ts";
+import type { Desk, Left, Run } from "./desk.ts";
 import { endOverdue, holderOf, lives, stopHolder } from "./holder.ts";
 import { type Result, resultOf } from "./result.ts";
 import { startRun, type Wanted } from "./run.ts";
 import { readState, type State } from "./state.ts";
 import { areAboutVariables, reasonOf } from "./words.ts";
-import type { Work } from "./work.ts";
+import { ModuleMissing, type Work } from "./work.ts";
 
 /** What is to be brought about. */
 export interface Task {
@@ -65,7 +65,18 @@ export async function carry(desk: Desk, task: Task, tools: Tools, seen?: KeptSta
     const { account, places } = desk;
     const pending = (note: string): Outcome => ({ state: "pending", afterMs: account.pollMs, note });
     if (places.taken >= account.concurrency) return pending("Other orders are being carried out; this one is next.");
-    const run = await within(tools, startRun(desk, wantedFor(task, known, blind), task.token, tools));
+    let run: Run | undefined;
+    try {
+      run = await within(tools, startRun(desk, wantedFor(task, known, blind), task.token, tools));
+    } catch (error) {
+      if (!(error instanceof ModuleMissing)) throw error;
+      tools.log.warn({ state: task.owner.id }, error.message);
+      return {
+        state: "pending",
+        afterMs: account.retryMs,
+        note: "The provider has not put everything in its place that this plan needs; it goes on when that is done.",
+      };
+    }
     const left = run === undefined ? "unknown" : await endsBefore(run.ended, until, tools);
     if (left === undefined) return pending(run?.note() ?? "");
     kept = left === "unknown" ? await look() : left.kept;
@@ -138,6 +149,9 @@ async function lookAtHolder(
   return undefined;
 }
 
+/** Each pause is so many times as long as the one before. */
+const slower = 3;
+
 /** Undefined: a run is due. */
 function judge({ account }: Desk, task: Task, result: Result | undefined, state: State): Outcome | undefined {
   if (result === undefined || result.token !== task.token) return undefined;
@@ -159,7 +173,7 @@ function judge({ account }: Desk, task: Task, result: Result | undefined, state:
     };
   }
   return pending(
-    at + account.retryMs - Date.now(),
+    at + account.retryMs * slower ** (tries - 1) - Date.now(),
     `OpenTofu met an error (attempt ${tries} of ${account.tries}) and tries again.`,
   );
 }

@@ -12,13 +12,14 @@ import type { Desk } from "./desk.ts";
 import { environmentOf, prepareDirectory } from "./directory.ts";
 import type { Account } from "./settings.ts";
 import { mask, textsIn } from "./words.ts";
-import { holdsModule } from "./work.ts";
+import { holdsModule, versionsOf } from "./work.ts";
 
 const run = promisify(execFile);
 
 /** The first with all that this adapter says on its command line. */
 const oldest = [1, 11] as const;
 const versionMs = 20_000;
+const longestOutput = 64 * 1024 * 1024;
 
 /** Throws, with what to do, unless the program answers as an OpenTofu that is new enough. */
 export async function checkBinary(binary: string): Promise<void> {
@@ -29,6 +30,10 @@ export async function checkBinary(binary: string): Promise<void> {
     const { stdout } = await run(binary, ["version", "-json"], { env, timeout: versionMs });
     version = String((JSON.parse(stdout) as { readonly terraform_version?: string }).terraform_version);
   } catch (cause) {
+    if ((cause as { readonly code?: unknown }).code === "ENOENT")
+      throw new Error(`binary: ${binary} is not there, or the program that it needs is not. Install OpenTofu.`, {
+        cause,
+      });
     throw new Error(`binary: ${binary} does not answer to "version -json" as OpenTofu does. Name another program.`, {
       cause,
     });
@@ -50,11 +55,12 @@ export async function check(desk: Desk, signal: AbortSignal): Promise<string | u
     await checkBinary(account.binary);
     const modules = modulesIn(account.modules);
     if (modules.length === 0) return `modules: ${account.modules} holds no module.`;
+    const wrong: string[] = [];
     for (const directory of modules) {
-      const wrong = (await validate(account, directory, signal)) ?? (await lookAround(account, directory, signal));
-      if (wrong !== undefined) return wrong;
+      const one = (await validate(account, directory, signal)) ?? (await lookAround(account, directory, signal));
+      if (one !== undefined) wrong.push(one);
     }
-    return undefined;
+    return wrong.length === 0 ? undefined : wrong.join(" ");
   } catch (error) {
     signal.throwIfAborted();
     return error instanceof Error ? error.message : String(error);
@@ -63,11 +69,10 @@ export async function check(desk: Desk, signal: AbortSignal): Promise<string | u
 
 /** Modules, and where those have versions, each of these. */
 function modulesIn(directory: string): readonly string[] {
-  const inside = (path: string) =>
-    readdirSync(path, { withFileTypes: true }).flatMap((entry) =>
-      entry.isDirectory() ? [join(path, entry.name)] : [],
-    );
-  return inside(directory).flatMap((path) => (holdsModule(path) ? [path] : inside(path).filter(holdsModule)));
+  return readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => join(directory, name))
+    .flatMap((path) => [...(holdsModule(path) ? [path] : []), ...versionsOf(path).map((name) => join(path, name))]);
 }
 
 /** Undefined, or what is wrong with it: its files, or a provider that the mirror lacks. */
@@ -100,6 +105,7 @@ async function firstWrong(
         env,
         signal,
         timeout: account.runMs,
+        maxBuffer: longestOutput,
       }).then(
         ({ stdout }) => ({ stdout, code: 0 }),
         (error: { readonly stdout?: string; readonly name?: string }) => {
@@ -107,7 +113,9 @@ async function firstWrong(
           return { stdout: error.stdout ?? "", code: 1 };
         },
       );
-      if (code !== 0) return `${source}: ${mask(firstError(stdout), secretsOf(account))}`;
+      const wrong =
+        firstWrongIn(stdout) ?? (code === 0 ? undefined : ": OpenTofu ended with an error and did not say why.");
+      if (wrong !== undefined) return `${source}${mask(wrong, secretsOf(account))}`;
     }
     return undefined;
   } finally {
@@ -122,26 +130,44 @@ function secretsOf({ secretVariables, secretEnvironment }: Account): readonly st
   ]);
 }
 
+interface Message {
+  readonly diagnostic?: Diagnostic;
+  readonly diagnostics?: readonly Diagnostic[];
+  /** What a plan comes to. */
+  readonly changes?: { readonly add?: number; readonly change?: number; readonly remove?: number };
+}
+
 interface Diagnostic {
   readonly severity?: string;
   readonly summary?: string;
   readonly detail?: string;
+  readonly range?: { readonly filename?: string; readonly start?: { readonly line?: number } };
 }
 
-/** `init` says it line by line, `validate` in one document. */
-function firstError(output: string): string {
-  const parsed = [output, ...output.split("\n")].flatMap((text) => {
+/** OpenTofu itself goes on after one; here it is what was asked. */
+const assertionFailed = "Check block assertion failed";
+
+/** The first error, with its place; `init` and `plan` say it line by line, `validate` in one document. */
+function firstWrongIn(output: string): string | undefined {
+  const messages = [output, ...output.split("\n")].flatMap((text) => {
     try {
-      return [JSON.parse(text) as { readonly diagnostic?: Diagnostic; readonly diagnostics?: readonly Diagnostic[] }];
+      return [JSON.parse(text) as Message];
     } catch {
       return [];
     }
   });
-  const all = parsed.flatMap(({ diagnostic, diagnostics = [] }) => [
+  const all = messages.flatMap(({ diagnostic, diagnostics = [] }) => [
     ...(diagnostic === undefined ? [] : [diagnostic]),
     ...diagnostics,
   ]);
-  const first = all.find(({ severity }) => severity === "error");
-  if (first === undefined) return "OpenTofu ended with an error and did not say why.";
-  return `${first.summary ?? ""}. ${first.detail ?? ""}`.replaceAll(/\s+/g, " ").trim();
+  const first = all.find(({ severity, summary }) => severity === "error" || summary === assertionFailed);
+  if (first !== undefined) {
+    const { summary = "", detail = "", range } = first;
+    const place = range?.filename === undefined ? "" : `/${range.filename}:${range.start?.line ?? 1}`;
+    return `${place}: ${summary}. ${detail}`.replaceAll(/\s+/g, " ").trim();
+  }
+  const makes = messages.some(({ changes: { add = 0, change = 0, remove = 0 } = {} }) => add + change + remove > 0);
+  return makes
+    ? ": makes something itself, and a check only looks: leave data blocks in it, and no resources."
+    : undefined;
 }

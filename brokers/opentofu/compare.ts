@@ -5,6 +5,7 @@ import type { KeptState, StateOwner, StepLog } from "#adapter";
 import type { Desk } from "./desk.ts";
 import { resultOf } from "./result.ts";
 import { startRun } from "./run.ts";
+import { ModuleMissing } from "./work.ts";
 
 /** An inventory has a minute; what is not compared by then has its turn with the next one. */
 const longestMs = 30_000;
@@ -36,10 +37,15 @@ export async function compareDue(desk: Desk, all: readonly KeptState[], signal: 
       mending: false,
       before: result,
     } as const;
-    const run = await startRun(desk, wanted, `comparison ${randomUUID()}`, { signal, log: silent });
+    const run = await startRun(desk, wanted, `comparison ${randomUUID()}`, { signal, log: silent }).catch((error) => {
+      // The others are compared all the same; a check tells of it.
+      if (!(error instanceof ModuleMissing)) throw error;
+      return undefined;
+    });
+    if (run === undefined) continue;
     const timer = new AbortController();
     const late = sleep(Math.max(end - Date.now(), 0), undefined, { signal: AbortSignal.any([signal, timer.signal]) });
-    await Promise.race([run?.ended, late]).finally(() => timer.abort());
+    await Promise.race([run.ended, late]).finally(() => timer.abort());
   }
 }
 

@@ -25,6 +25,7 @@ export async function inventory(desk: Desk, signal: AbortSignal): Promise<readon
       id,
       ...(bindingId !== undefined && { instance: instanceId }),
       name: `OpenTofu state ${id}${work === undefined ? "" : ` of the module ${work.module}`}`,
+      ...(work?.bindingsWithin === true && { bindingsWithin: true }),
       ...(operation !== undefined && { operation }),
     };
     return [found];

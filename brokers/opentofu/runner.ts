@@ -92,12 +92,25 @@ async function carryOut(given: Job): Promise<void> {
   server.close();
   const despair = writtenInDespair(given.directory, given.key);
   if (despair !== undefined) await keep(despair);
-  const ending = endingOf(watch, code);
+  const ending = endingOf(watch, given, code);
   if ((await ask({ ending })) === "alone") note({ ending });
 }
 
-function endingOf(watch: Watch, code: number | null): Ending {
-  const { stopped, overtime, touched, faults, summary, drift, noise } = watch;
+function endingOf(watch: Watch, { directory }: Job, ended: number | null): Ending {
+  const { stopped, overtime, touched, summary, drift, noise } = watch;
+  // Where the run works is nobody's business.
+  const faults = watch.faults.map(({ summary, detail }) => ({
+    summary,
+    detail: detail.replaceAll(`${directory}/`, ""),
+  }));
+  // A program around OpenTofu may end well where OpenTofu did not.
+  const silent = ended === 0 && faults.length === 0 && summary === undefined;
+  if (silent)
+    faults.push({
+      summary: "The program ended without OpenTofu's summary",
+      detail: "The account's binary has to hand on what OpenTofu writes, and its exit code.",
+    });
+  const code = ended === 0 && faults.length > 0 ? 1 : ended;
   return { code, stopped, overtime, touched, faults, drift, noise, ...(summary !== undefined && { summary }) };
 }
 

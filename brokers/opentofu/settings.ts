@@ -43,8 +43,12 @@ export const settingsSchema: JsonSchema = {
         "Where runs have their private directories; absent: one of Lotse's own under the system's temporary one.",
     },
     concurrency: { ...whole(1, 64, 4), description: "How many runs go on at once in one process of Lotse." },
-    tries: { ...whole(1, 20, 3), description: "How often an order runs before its errors count as a no." },
-    retryMs: { ...whole(0, 3_600_000, 10_000), description: "From a run that ended with errors to the next." },
+    tries: { ...whole(1, 10, 5), description: "How often an order runs before its errors count as a no." },
+    retryMs: {
+      ...whole(0, 3_600_000, 10_000),
+      description:
+        "From the first run that ended with errors to the next; each pause is three times as long as the last.",
+    },
     runMs: {
       ...whole(1_000, 86_400_000, 3_600_000),
       description: "The longest a run may take before it is told to stop.",
@@ -122,6 +126,8 @@ function findBinary(name: string, directory: string): string {
     : [resolve(directory, name)];
   const found = places.find((path) => isAbsolute(path) && isExecutable(path));
   if (found !== undefined) return found;
+  if (!bare && existsSync(places[0] ?? ""))
+    throw new Error(`binary: ${places[0]} cannot be run. Name the program itself, and make it executable (chmod +x).`);
   throw new Error(
     `binary: there is no program ${bare ? `"${name}" in PATH` : places[0]}. Install OpenTofu and name the path of its program "tofu".`,
   );
@@ -160,6 +166,11 @@ function readObject(
   const wrong = Object.entries(read as JsonObject).find(
     ([name, value]) => !new RegExp(names).test(name) || !fits(value),
   );
-  if (wrong !== undefined) throw new Error(`${setting} holds ${wrong[0]}, whose name or type cannot be handed on.`);
+  if (wrong !== undefined)
+    throw new Error(
+      new RegExp(names).test(wrong[0])
+        ? `${setting}: ${wrong[0]} has to be a text.`
+        : `${setting}: "${wrong[0]}" is no name that can be handed on; names match ${names}.`,
+    );
   return new Secret(read as JsonObject);
 }

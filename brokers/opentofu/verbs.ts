@@ -10,7 +10,7 @@ import { type Work, workOf } from "./work.ts";
 /** Provision and update are the same to OpenTofu: it compares what is there with what shall be there. */
 export function apply(desk: Desk, order: Order | UpdateOrder, tools: Tools): Promise<Outcome> {
   const plan = readBackend(order.plan.backend);
-  const work = workOf(order, plan, {});
+  const work = { ...workOf(order, plan, {}), bindingsWithin: plan.binding === undefined };
   return carry(
     desk,
     {

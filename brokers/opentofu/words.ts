@@ -23,7 +23,11 @@ export function reasonOf(account: Account, result: Result, state: State): string
   const told = faults.map(({ summary, detail }) => {
     // OpenTofu adds where in the module a rule stands; whoever ordered cannot look there.
     const plain = detail.split("\n\nThis was checked by the validation rule")[0] ?? "";
-    return plain === "" ? summary : `${summary}: ${plain}`;
+    const advice = plain.replace(
+      /Use a -var or -var-file command line argument to provide a value for this variable\./,
+      "The provider has to give it, in the plan or in the account.",
+    );
+    return advice === "" ? summary : `${summary}: ${advice}`;
   });
   const text = told.join(" ").replaceAll(/\s+/g, " ").trim();
   const hidden = [

@@ -11,10 +11,12 @@ export interface Work {
   readonly version?: string;
   /** Without those of the account, which are taken as they are when a run begins. */
   readonly variables: JsonObject;
+  /** Its bindings get its outputs, and nothing of their own is made for them. */
+  readonly bindingsWithin?: boolean;
 }
 
 /** The platform's maintenance version becomes the name of a directory. */
-const versionForm = /^[0-9A-Za-z][0-9A-Za-z.+-]{0,63}$/;
+const versionForm = /^[0-9][0-9A-Za-z.+-]{0,63}$/;
 
 export function workOf(order: Order | UpdateOrder | BindingOrder, use: ModuleUse, inputs: JsonObject): Work {
   const binding = "binding" in order ? order.binding : undefined;
@@ -42,15 +44,29 @@ export function workOf(order: Order | UpdateOrder | BindingOrder, use: ModuleUse
   };
 }
 
-/** The module's directory: the one of its version, where it has any. Throws, with what to do, if there is none. */
-export function directoryOf({ modules }: Account, { module, version }: Work): string {
+/** The operator has to put something in its place; until then nothing can be done. */
+export class ModuleMissing extends Error {}
+
+/**
+ * The module's directory: the one of its version, where it has directories of versions. Throws `ModuleMissing`, with what to
+ * do, if there is none: never another version in its place.
+ */
+export function directoryOf({ modules }: Account, { module, version }: Pick<Work, "module" | "version">): string {
   const base = join(modules, module);
   const versioned = version !== undefined && versionForm.test(version) ? join(base, version) : undefined;
-  const found = [versioned, base].find((path) => path !== undefined && holdsModule(path));
-  if (found !== undefined) return found;
-  throw new Error(
-    `The account's modules have no ${module}${version === undefined ? "" : ` in version ${version}`}: put its files into ${versioned ?? base}.`,
+  if (versioned !== undefined && holdsModule(versioned)) return versioned;
+  const others = version === undefined ? [] : versionsOf(base);
+  if (others.length === 0 && holdsModule(base)) return base;
+  throw new ModuleMissing(
+    `The account's modules have no ${module}${version === undefined ? "" : ` in version ${version}`}${others.length === 0 ? "" : ` (they have ${others.join(", ")})`}: put its files into ${versioned ?? base}.`,
   );
+}
+
+/** Versions that a module has directories of. */
+export function versionsOf(base: string): readonly string[] {
+  return existsSync(base)
+    ? readdirSync(base).filter((name) => versionForm.test(name) && holdsModule(join(base, name)))
+    : [];
 }
 
 export function holdsModule(path: string): boolean {

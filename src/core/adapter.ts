@@ -132,6 +132,8 @@ export interface Found {
   readonly name: string;
   /** Only what belongs to the thing is left, and no data: the thing itself is not there. */
   readonly remains?: boolean;
+  /** Of an instance: bindings that are not listed are nothing beside it, and there as long as it is. */
+  readonly bindingsWithin?: boolean;
   /** Token of the operation that made or changed it last, where it can be read. */
   readonly operation?: string;
 }

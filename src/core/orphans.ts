@@ -76,7 +76,9 @@ export function compare(report: Report): Comparison {
   const findings: Finding[] = [];
   const undecided = new Set<string>();
   for (const one of report.found ?? []) judgeFound(report, one, findings, undecided);
-  const whole = new Set((report.found ?? []).filter(({ remains }) => remains !== true).map(({ id }) => id));
+  const whole = new Map(
+    (report.found ?? []).filter(({ remains }) => remains !== true).map((one) => [one.id, one] as const),
+  );
   for (const row of report.after.values())
     if (row.provider === report.provider) judgeRow(report, row, whole, findings, undecided);
   return { findings, undecided };
@@ -106,12 +108,12 @@ function judgeFound(report: Report, one: Found, findings: Finding[], undecided: 
 function judgeRow(
   report: Report,
   row: Believed,
-  whole: ReadonlySet<string>,
+  whole: ReadonlyMap<string, Found>,
   findings: Finding[],
   undecided: Set<string>,
 ): void {
-  const { thing, uid } = row;
-  if (!isSteady(report, uid) || isBusy(report.before, report.after, row.instanceUid)) {
+  const { thing, uid, instanceUid } = row;
+  if (!isSteady(report, uid) || isBusy(report.before, report.after, instanceUid)) {
     undecided.add(keyOf({ kind: "missing", thing, uid })).add(keyOf({ kind: "unclear", thing, uid }));
     return;
   }
@@ -119,7 +121,8 @@ function judgeRow(
     findings.push({ ...about(row, "unclear"), operation: row.uncleanUpdate, suggestion: unclearText });
   if (!believed.has(row.state)) return;
   const listed = report.found !== undefined && row.adopted === undefined;
-  const sight = listed ? (whole.has(uid) ? "there" : "gone") : (report.seen.get(uid) ?? "unknown");
+  const isThere = whole.has(uid) || (thing === "binding" && whole.get(instanceUid)?.bindingsWithin === true);
+  const sight = listed ? (isThere ? "there" : "gone") : (report.seen.get(uid) ?? "unknown");
   if (sight === "unknown") undecided.add(keyOf({ kind: "missing", thing, uid }));
   if (sight === "gone") findings.push({ ...about(row, "missing"), suggestion: missingText[thing] });
 }

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -19,7 +19,7 @@ import type { Account } from "../../brokers/opentofu/settings.ts";
 import { readState } from "../../brokers/opentofu/state.ts";
 import { serveState } from "../../brokers/opentofu/state-server.ts";
 import { mask, reasonOf } from "../../brokers/opentofu/words.ts";
-import { asEnvironment, workOf } from "../../brokers/opentofu/work.ts";
+import { asEnvironment, directoryOf, workOf } from "../../brokers/opentofu/work.ts";
 import { type KeptState, type Order, Secret, type States } from "../../src/core/adapter.ts";
 import { temporaryDirectory } from "../support/broker.ts";
 import { until } from "../support/crashes.ts";
@@ -58,6 +58,25 @@ t.test("of one variable the plan's value goes before a parameter, and what Lotse
       lotse_operation: "token",
     },
   });
+});
+
+t.test("a module that has versions is used in the one that is asked for, and in no other", async (t) => {
+  const root = temporaryDirectory(t);
+  const put = (...path: string[]) => {
+    mkdirSync(join(root, ...path), { recursive: true });
+    writeFileSync(join(root, ...path, "main.tf"), "");
+  };
+  put("plain");
+  put("plain", "part");
+  put("mixed");
+  put("mixed", "1.1.0");
+  const directory = (module: string, version?: string) =>
+    directoryOf({ modules: root } as Account, { module, ...(version !== undefined && { version }) });
+  t.equal(directory("plain", "1.0.0"), join(root, "plain"), "one for all versions");
+  t.equal(directory("mixed", "1.1.0"), join(root, "mixed", "1.1.0"));
+  t.equal(directory("mixed"), join(root, "mixed"), "of before it had versions");
+  t.throws(() => directory("mixed", "1.2.0"), /no mixed in version 1\.2\.0 \(they have 1\.1\.0\): put its files into/);
+  t.throws(() => directory("none"), /no none: put its files into/);
 });
 
 t.test("texts go to OpenTofu as they are, and in anything else no text can ask for more", async (t) => {

@@ -10,6 +10,7 @@ import {
   type Order,
   Secret,
   type States,
+  type UpdateOrder,
   type Verb,
 } from "../../src/core/adapter.ts";
 import { temporaryDirectory } from "../support/broker.ts";
@@ -301,7 +302,7 @@ void onPeer(t, "opentofu", async (facts) => {
         const file = join(directory, "main.tf");
         writeFileSync(file, readFileSync(file, "utf8").replace("tier = var.tier", `tier = "of ${version}"`));
       }
-      const { thing, carry } = await shop(t, { connections: 2 }, { settings: { modules: root } });
+      const { adapter, stage, thing, carry } = await shop(t, { connections: 2 }, { settings: { modules: root } });
       const at = (maintenanceVersion: string) => ({
         plan: { id: "plan", backend: databasePlan, maintenanceVersion },
       });
@@ -312,8 +313,14 @@ void onPeer(t, "opentofu", async (facts) => {
         made: { facts: { module: "database", version: "1.1.0" } },
       });
       t.match(await thingsOn(server, thing.id), [/of 1\.1\.0/]);
-      await t.rejects(carry("update", at("../../etc")), /no database in version/, "a version is a name and no path");
-      await t.rejects(carry("update", at("1.2.0")), /put its files into .*database\/1\.2\.0/);
+      for (const version of ["1.2.0", "../../etc"]) {
+        const order = stage.order("update", thing, at(version)) as UpdateOrder;
+        t.match(
+          await adapter.update?.(order, stage.tools(order.token)),
+          { state: "pending", note: /not put everything in its place/ },
+          `${version} is waited for, and no other one taken`,
+        );
+      }
       t.match(await carry("deprovision", at("1.2.0")), { state: "done" }, "whatever the plan says by now");
     },
   );
@@ -411,12 +418,42 @@ void onPeer(t, "opentofu", async (facts) => {
       return adapter.check?.(new AbortController().signal);
     };
     t.equal(await check('output "one" { value = 1 }'), undefined);
-    t.match(await check('output "one" { value = nothing.there }'), /\/one: .*undeclared resource/i);
+    t.match(await check('output "one" { value = nothing.there }'), /\/one\/main\.tf:1: .*undeclared resource/i);
     t.match(
       await check('terraform {\n required_providers {\n x = { source = "lotse.example/tests/unknown" }\n }\n}'),
       /tests\/unknown/,
     );
-    t.match(await check("output {"), /\/one: /);
+    t.match(await check("output {"), /\/one\/main\.tf:1: /);
+  });
+
+  await story("a module's check tells what does not hold, and makes nothing", async (t) => {
+    const root = temporaryDirectory(t);
+    const check = async (files: string) => {
+      mkdirSync(join(root, "one", "check"), { recursive: true });
+      writeFileSync(join(root, "one", "main.tf"), 'output "one" { value = 1 }');
+      writeFileSync(join(root, "one", "check", "main.tf"), files);
+      const { adapter } = await shop(t, {}, { settings: { modules: root } });
+      return adapter.check?.(new AbortController().signal);
+    };
+    const assertion = (holds: boolean) =>
+      `variable "host" {}\ncheck "x" {\n assert {\n condition = ${holds} && var.host != ""\n error_message = "No room."\n }\n}\n`;
+    t.equal(await check(assertion(true)), undefined);
+    t.match(await check(assertion(false)), /\/one\/check\/main\.tf:4: .*No room\./);
+    t.match(await check('resource "terraform_data" "x" {}'), /\/one\/check: makes something itself/);
+  });
+
+  await t.test("a program that ends well where OpenTofu did not is no success", async (t) => {
+    const around = (line: string) => {
+      const program = join(temporaryDirectory(t), "tofu");
+      writeFileSync(program, `#!/bin/bash\n[ "$1" = version ] && exec ${facts.binary} "$@"\n${line}\n`, {
+        mode: 0o755,
+      });
+      return shop(t, { connections: 1, label: "x".repeat(99) }, { settings: { binary: program, tries: 1 } });
+    };
+    const piped = await around(`${facts.binary} "$@" | cat`);
+    t.match(await piped.carry("provision"), { state: "failed", reason: /longer than 40/ });
+    const silent = await around("exit 0");
+    t.match(await silent.carry("provision"), { state: "failed", reason: /without OpenTofu's summary/ });
   });
 
   await t.test("an account that cannot work is refused with advice", async (t) => {

@@ -316,6 +316,22 @@ story(
   },
 );
 
+story("access that is nothing beside its instance is there as long as the instance is", async (t, start) => {
+  const scripted = createScripted();
+  let list: readonly Found[] = [];
+  const broker = await start({ adapter: { ...scripted.adapter, inventory: async () => list } });
+  const { ask } = broker;
+  t.equal((await ask("PUT", instance(1), order())).status, 201);
+  t.equal((await ask("PUT", binding(1), access())).status, 201);
+  const own = { thing: "instance", id: await uidOf(broker, 1), name: "state" } as const;
+  list = [own];
+  t.same(told(await look(broker)), ["missing b1"]);
+  list = [{ ...own, bindingsWithin: true }];
+  t.same(told(await look(broker)), []);
+  list = [];
+  t.same(told(await look(broker)), ["missing b1", "missing i1"]);
+});
+
 story("a broker that does not let things be fetched is not asked", async (t, start) => {
   const downstream = await startScriptedBroker(t);
   const broker = await start({ adapter: await osbAdapter(t, downstream.url), offerings: [downstreamPlan(false)] });
