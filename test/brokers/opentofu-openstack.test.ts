@@ -59,9 +59,9 @@ void onPeers(t, ["opentofu", "openstack"], async (facts) => {
       `${authUrl}/users/${users[0].id}/application_credentials`,
       { application_credential: { name: "reader", roles: [{ name: "reader" }] } },
     );
-    t.match(await checkAs(reader), /check: .*has only the role reader.*Give it the role member/);
+    t.match(await checkAs(reader), /check\/main\.tf:15: .*has only the role reader.*Give it the role member/);
     const refused = await checkAs({ ...credential, secret: "canary that is wrong" });
-    t.match(refused, /check: .*401/);
+    t.match(refused, /check\/main\.tf:11: .*401/);
     t.notMatch(refused, "canary");
   });
 
