@@ -50,6 +50,12 @@ export interface Adapter {
   /** Whether the account works, without changing anything: undefined, or what is wrong and what to do. */
   check?(signal: AbortSignal): Promise<string | undefined>;
   /**
+   * Whether orders of a plan can come to something at this account, beyond what the schema of `backend` can tell: what is
+   * wrong and what to do, a sentence each. Changes nothing, and asks no provider. Called after `check` for every plan that
+   * is offered of the account, all with one signal, which has half a minute for them. Absent: no plan is looked at.
+   */
+  checkPlan?(plan: Order["plan"], signal: AbortSignal): Promise<readonly string[]>;
+  /**
    * What the provider offers by a catalog of its own, read whole or not at all: throws with what is wrong in it. `etag`
    * is the one of what was read last. Absent: its plans are written in catalog files.
    */

@@ -8,6 +8,7 @@ import { Secret } from "../core/secret.ts";
 import type { ProviderReport, Providers } from "../store/providers.ts";
 import type { CatalogKeeper } from "./catalog-keeper.ts";
 import type { CatalogReader } from "./catalog-reader.ts";
+import { planProblems } from "./check-plans.ts";
 import { openRegistered, type SettingsProblem } from "./live-providers.ts";
 import {
   detailsOf,
@@ -25,7 +26,10 @@ import { type Actor, auditOf, invalid, obstacle, type Result, seen, stale, unkno
 export interface Onboarding {
   register(name: string, wish: ProviderWish, by: Actor): Promise<Result<Provider>>;
   edit(name: string, version: number, wish: ProviderWish, by: Actor): Promise<Result<Provider>>;
-  /** Whether it can be reached and used, what its catalog holds, and how it keeps OSB where a test plan is named. */
+  /**
+   * Whether it can be reached and used, whether its plans fit it, what its catalog holds, and how it keeps OSB where a test
+   * plan is named.
+   */
   check(name: string, by: Actor): Promise<Result<Provider>>;
   submit(name: string, version: number, by: Actor): Promise<Result<Provider>>;
   reject(name: string, version: number, reason: string, by: Actor): Promise<Result<Provider>>;
@@ -41,7 +45,7 @@ export interface OnboardingParts {
   readonly adapters: ReadonlyMap<string, Adapter>;
   readonly organisations: readonly Organisation[];
   readonly providers: Providers;
-  readonly keeper: Pick<CatalogKeeper, "rebuild" | "follow">;
+  readonly keeper: Pick<CatalogKeeper, "rebuild" | "follow" | "current">;
   readonly reader: CatalogReader;
   readonly objection: Releasing["objection"];
   readonly livingInstancesOf: (provider: string) => Promise<number>;
@@ -56,7 +60,7 @@ export type ConformanceResult =
   /** Why it could not be tried. */
   | { readonly untried: string };
 
-/** How long a check may take at the provider, in ms; the conformance kit has times of its own. */
+/** How long a check may take at the provider, and then of its plans, in ms; the conformance kit has times of its own. */
 const checkMs = 30_000;
 
 export function createOnboarding(parts: OnboardingParts): Onboarding {
@@ -104,6 +108,8 @@ export function createOnboarding(parts: OnboardingParts): Onboarding {
     const signal = AbortSignal.timeout(checkMs);
     const wrong = await adapter?.check?.(signal).catch((error: Error) => error.message);
     if (wrong !== undefined) problems.push(wrong);
+    const offered = keeper.current().offerings;
+    problems.push(...(await planProblems(offered, provider.name, adapter, AbortSignal.timeout(checkMs))));
     let snapshot: string | undefined;
     if (adapter?.catalog !== undefined && wrong === undefined)
       await parts.reader.read(provider, adapter).then(

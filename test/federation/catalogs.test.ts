@@ -3,7 +3,7 @@ import t from "tap";
 import type { JsonObject } from "../../src/core/json.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { newIds } from "../../src/main.ts";
-import { planOf } from "../support/broker.ts";
+import { asyncPlan, largerPlan, offering, planOf, syncPlan } from "../support/broker.ts";
 import {
   brokerWith,
   federationStories,
@@ -12,6 +12,7 @@ import {
   settingsFor,
   type TestFederation,
 } from "../support/federation.ts";
+import { createScripted } from "../support/scripted.ts";
 
 const story = await federationStories(t);
 
@@ -366,5 +367,53 @@ story(
       await federation.knex("providers").select("details", "reading"),
     ]);
     t.notMatch(everything, String(wish.settings.password), "its password is nowhere to be read");
+  },
+);
+
+story(
+  "a check looks at every plan that is offered of the provider, and names the one that does not fit",
+  async (t, start) => {
+    const { adapter } = createScripted();
+    const looked: string[] = [];
+    let wrong: string | undefined;
+    const federation = await start({
+      accounts: { another: { broker: await brokerWith(t) } },
+      offerings: [
+        {
+          ...offering,
+          plans: [
+            planOf(syncPlan, { name: "small", backend: { size: 1 } }),
+            planOf(asyncPlan, { name: "large", backend: { size: 9 } }),
+            planOf(largerPlan, { name: "elsewhere", provider: "another" }),
+          ],
+        },
+      ],
+      scripted: {
+        ...adapter,
+        check: async () => wrong,
+        async checkPlan({ id, backend, maintenanceVersion }) {
+          looked.push(`${JSON.stringify(backend)} ${maintenanceVersion}`);
+          if (id === asyncPlan) return ["size 9 is not made here.", "It has no place."];
+          if (wrong !== undefined) throw new Error("Nobody is there.");
+          return [];
+        },
+      },
+    });
+    const check = async () => {
+      const result = await federation.onboarding.check("scripted", { name: "anna" });
+      return "done" in result
+        ? [result.done.state, result.done.details.check?.ok, result.done.details.check?.problems]
+        : [];
+    };
+    const unfit = ["scripted/large: size 9 is not made here.", "scripted/large: It has no place."];
+    t.same(await check(), ["published", false, unfit]);
+    t.same(federation.served(), ["scripted/elsewhere", "scripted/large", "scripted/small"]);
+    t.same(looked, ['{"size":1} 1.0.0', '{"size":9} 1.0.0']);
+    wrong = "The account is locked.";
+    t.same(
+      await check(),
+      ["published", false, [wrong, "scripted/small: Nobody is there.", ...unfit]],
+      "beside what is wrong with the account",
+    );
   },
 );

@@ -2,8 +2,9 @@
 import type { Test } from "tap";
 import { adapterKinds } from "../../brokers/index.ts";
 import { overlayCheck } from "../../src/catalog/overlay.ts";
-import type { OwnCatalog } from "../../src/config/providers.ts";
+import type { OwnCatalog, ProviderAccount } from "../../src/config/providers.ts";
 import { checkSettings } from "../../src/config/providers.ts";
+import type { Adapter } from "../../src/core/adapter.ts";
 import type { JsonObject } from "../../src/core/json.ts";
 import type { Offering } from "../../src/core/model.ts";
 import { type CatalogFiles, type Federation, openFederation } from "../../src/federation.ts";
@@ -33,6 +34,8 @@ export interface FederationWishes {
   readonly accounts?: Readonly<
     Record<string, { readonly broker: ScriptedBroker; readonly catalog?: Partial<OwnCatalog> }>
   >;
+  /** What carries out the plans of an account "scripted" of lotse.yaml. */
+  readonly scripted?: Adapter;
   readonly offerings?: readonly Offering[];
   readonly files?: Partial<CatalogFiles>;
 }
@@ -67,13 +70,17 @@ export async function startFederation(t: Test, wishes: FederationWishes): Promis
   const log = (fields: object) => void logged.push(fields);
   const osb = adapterKinds.get("osb");
   if (osb === undefined) throw new Error("There is no osb adapter.");
-  const accounts = new Map(
+  const accounts = new Map<string, ProviderAccount>(
     Object.entries(wishes.accounts ?? {}).map(([name, { broker, catalog }]) => {
       const settings = checkSettings({ ...settingsFor(broker) }, osb, (path, message) => t.fail(`${path}: ${message}`));
       return [name, { adapter: "osb", slots: 4, settings, catalog: { identities: "derived", ...catalog } as const }];
     }),
   );
-  const configured = await openConfigured(accounts, adapterKinds, closing);
+  const configured = new Map(await openConfigured(accounts, adapterKinds, closing));
+  if (wishes.scripted !== undefined) {
+    accounts.set("scripted", { adapter: "scripted", slots: 4, settings: { values: {}, secrets: {} } });
+    configured.set("scripted", wishes.scripted);
+  }
   const federation = await openFederation({
     knex,
     seal,
