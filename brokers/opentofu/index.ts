@@ -1,6 +1,7 @@
 /** Orders carried out by OpenTofu: a plan names a module, and what the module makes is the instance. */
 import type { AdapterKind } from "#adapter";
 import { check, checkBinary } from "./check.ts";
+import { checkPlan } from "./check-plan.ts";
 import type { Desk } from "./desk.ts";
 import { thisHost } from "./holder.ts";
 import { inventory } from "./inventory.ts";
@@ -36,6 +37,7 @@ const kind: AdapterKind = {
       fetch: (order, tools) => fetchThing(desk, order, tools),
       inventory: (signal) => inventory(desk, signal),
       check: (signal) => check(desk, signal),
+      checkPlan: (plan, signal) => checkPlan(account, plan, signal),
       async close() {
         closing.abort(new Error("The account is being closed."));
       },
