@@ -29,7 +29,7 @@ import {
 } from "../support/opentofu.ts";
 import { onPeer } from "../support/peers.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
-import { startStatementProxy } from "../support/statement-proxy.ts";
+import { startStatementProxy, type Verdict } from "../support/statement-proxy.ts";
 import { closedPort } from "../support/wire.ts";
 import { type Final, keepsEveryPromise, openStage, type Subject } from "./promise.ts";
 
@@ -115,6 +115,21 @@ void onPeer(t, "opentofu", async (facts) => {
     return { adapter, stage, thing, carry, look };
   }
 
+  /** A line to the server on which the first database to be made is held. */
+  async function holdsCreation(t: Test, verdict: Verdict) {
+    const { promise: reached, resolve } = Promise.withResolvers<void>();
+    let held = false;
+    const proxy = await startStatementProxy(t, server, {
+      judge({ text }) {
+        if (held || !text.includes("create database")) return "pass";
+        held = true;
+        return verdict;
+      },
+      onReached: () => resolve(),
+    });
+    return { proxy, reached };
+  }
+
   const story = (name: string, tell: (t: Test) => Promise<void>) =>
     t.test(name, async (t) => {
       const before = await thingsOn(server);
@@ -197,16 +212,7 @@ void onPeer(t, "opentofu", async (facts) => {
   await story("what was cut off together with OpenTofu is found, and goes with the removal", async (t) => {
     const says = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, "utf8");
     for (const alone of [false, true]) {
-      const { promise: reached, resolve } = Promise.withResolvers<void>();
-      let held = false;
-      const proxy = await startStatementProxy(t, server, {
-        judge({ text }) {
-          if (held || !text.includes("create database")) return "pass";
-          held = true;
-          return "hold after";
-        },
-        onReached: () => resolve(),
-      });
+      const { proxy, reached } = await holdsCreation(t, "hold after");
       const { stage, adapter, thing, carry } = await shop(t, { connections: 2 }, { through: proxy.port });
       const order = stage.order("provision", thing);
       const taken = new AbortController();
@@ -239,16 +245,7 @@ void onPeer(t, "opentofu", async (facts) => {
     "OpenTofu that lost its runner is waited for, and what it wrote in despair is sealed, and kept",
     async (t) => {
       for (const closed of [false, true]) {
-        const { promise: reached, resolve } = Promise.withResolvers<void>();
-        let held = false;
-        const proxy = await startStatementProxy(t, server, {
-          judge({ text }) {
-            if (held || !text.includes("create database")) return "pass";
-            held = true;
-            return "hold before";
-          },
-          onReached: () => resolve(),
-        });
+        const { proxy, reached } = await holdsCreation(t, "hold before");
         const { states } = house;
         const written: string[] = [];
         const write: States["write"] = (id, lock, body) => {
