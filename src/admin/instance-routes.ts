@@ -1,6 +1,7 @@
 /** What was ordered and what is being done about it: to look at, without parameters, facts, context or credentials. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { InstanceState, Operation, OperationKind } from "../core/model.ts";
+import { endOfTime } from "../core/settle.ts";
 import type { ListAsk, ListedBinding, ListedInstance, ListedOperation } from "../store/lists.ts";
 import { providersOf, reaches } from "./guard.ts";
 import { answerPage, listQuery, type PageQuery, pageOf, readCursor } from "./paging.ts";
@@ -80,7 +81,7 @@ const operation = {
     attempt: { type: "integer" },
     failures: { type: "integer" },
     dueAt: time,
-    deadlineAt: time,
+    deadlineAt: { ...time, description: "Then it is given up. Absent: never, as of a clean-up." },
     startedAt: time,
     finishedAt: time,
   },
@@ -251,7 +252,7 @@ function shownOperation(row: ListedOperation, names: Names): object {
     instance: instanceUid,
     ...(bindingUid !== undefined && { binding: bindingUid }),
     dueAt: timeOf(dueAt),
-    deadlineAt: timeOf(deadlineAt),
+    ...(deadlineAt <= endOfTime && { deadlineAt: timeOf(deadlineAt) }),
     startedAt: timeOf(startedAt),
     ...(finishedAt !== undefined && { finishedAt: timeOf(finishedAt) }),
   };

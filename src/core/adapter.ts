@@ -220,7 +220,7 @@ export interface Order {
   readonly attempt: number;
   /** A call with this token may have been made before, its answer lost: what is found may be this order's own work. */
   readonly repeated: boolean;
-  /** After this the engine gives up and cleans up. */
+  /** After this the engine gives up and cleans up. A clean-up has no end: there this is no valid date, its time NaN. */
   readonly deadline: Date;
   readonly plan: { readonly id: string; readonly backend: Json; readonly maintenanceVersion?: string };
   /** The originating identity, when the platform sent one: `platform`, its word for itself, and `value`. */

@@ -47,6 +47,9 @@ export interface Settled {
 /** An operation without an end: our own clean-up is tried until nothing is left. */
 export const noDeadline: Millis = Number.MAX_SAFE_INTEGER;
 
+/** The latest moment a date can hold; `noDeadline` lies beyond it, and must not be made a date. */
+export const endOfTime: Millis = 8.64e15;
+
 export function settle(operation: Operation, subject: Subject, result: Result, moment: SettleMoment): Settled {
   const overdue = moment.now >= operation.deadlineAt;
   switch (result.state) {

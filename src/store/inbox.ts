@@ -4,6 +4,7 @@ import type { BindingOrder, Inbox, InboxTask, NewTask, Order, UpdateOrder, Verb 
 import { afterBusiness, businessMs } from "../core/business-time.ts";
 import type { JsonObject, JsonSchema } from "../core/json.ts";
 import type { Millis } from "../core/model.ts";
+import { endOfTime } from "../core/settle.ts";
 import type { Task } from "../core/tasks.ts";
 import { livingTaskStates } from "../core/tasks.ts";
 import { insertAudit } from "./audit.ts";
@@ -18,9 +19,6 @@ export interface InboxParts {
   /** What an order of this plan is called, and the schema of its parameters. */
   readonly describe: (planId: string, verb: Verb) => { readonly title: string; readonly form?: JsonSchema };
 }
-
-/** The longest moment a date can hold; an order without an end has a later one. */
-const endOfTime = 8.64e15;
 
 export function createInbox({ knex, seal, newId, now, describe }: InboxParts, provider: string): Inbox {
   const read = async (key: string): Promise<InboxTask | undefined> => {

@@ -242,6 +242,24 @@ story("parameters, facts, context, credentials and the requester are never shown
   t.notMatch(shown, /password|credentials|secret/);
 });
 
+story("the clean-up of a failed order has no deadline, and lists tell none", async (t, start) => {
+  const broker = await start();
+  broker.script.provision.push(() => ({ state: "failed", reason: "The disk is full.", clean: false }));
+  broker.script.deprovision.push(() => {
+    throw new Error("connect ECONNREFUSED");
+  });
+  t.equal((await broker.ask("PUT", "/service_instances/i1", order())).status, 500);
+  const { ask } = await clientOf(broker);
+  const operations = () => all(t, ask, "/operations?provider=scripted");
+  const [cleanup, failed] = await operations();
+  t.match(failed, { kind: "provision", state: "failed", deadlineAt: /Z$/ });
+  t.match(cleanup, { kind: "deprovision", purpose: "cleanup", interrupts: failed?.token, deadlineAt: undefined });
+  t.match(await ask("GET", `/operations/${cleanup?.token}`), { status: 200, body: { deadlineAt: undefined } });
+  while ((await operations())[0]?.state === "open") await new Promise((resolve) => setTimeout(resolve, 20));
+  t.match(await operations(), [{ state: "succeeded", attempt: 2 }, { state: "failed" }]);
+  t.equal(broker.inventory.size, 0);
+});
+
 story("the audit trail is found by action, platform, instance and time", async (t, start) => {
   const broker = await start();
   const { ask, id } = await clientOf(broker);
