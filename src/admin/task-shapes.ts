@@ -146,7 +146,7 @@ export const bodies = {
     metadata: {
       type: "object",
       additionalProperties: false,
-      description: "Platforms show it.",
+      description: "Platforms show it. Labels replace all labels told before, attributes all attributes.",
       properties: {
         labels: { type: "object", additionalProperties: { type: "string", maxLength: 500 } },
         attributes: { type: "object", additionalProperties: { type: ["string", "number", "boolean"] } },

@@ -292,12 +292,13 @@ export type Outcome =
       readonly repeatable?: boolean;
     };
 
-/** What an outcome adds; merged over what earlier outcomes of the same instance or binding said. */
+/** What an outcome adds. What it leaves out stays as earlier outcomes of the same instance or binding said it. */
 export interface Made {
   /** Kept, sealed, for the thing the order is about; comes back in every later order. Replaces earlier facts whole. */
   readonly facts?: Json;
   /** OSB wants it in the first reply: give it with the first outcome. */
   readonly dashboardUrl?: string;
+  /** Labels told replace all earlier labels, attributes all earlier attributes: tell each kind whole, `{}` for none any more. */
   readonly metadata?: {
     readonly labels?: { readonly [key: string]: string };
     readonly attributes?: { readonly [key: string]: Json };

@@ -121,20 +121,20 @@ function guarded(operation: Operation, set: OperationPatch): Change {
 function keepMade(subject: Subject, made: Made | undefined, moment: SettleMoment): Change[] {
   if (made === undefined) return [];
   const { binding } = subject;
-  if (binding === undefined) return [instanceChange(subject, patchFromMade(subject.instance, made), moment)];
+  if (binding === undefined) return [instanceChange(subject, patchFromMade(made), moment)];
   if (made.facts === undefined) return [];
   return [bindingChange(binding, { facts: new Secret(made.facts) }, moment)];
 }
 
-function patchFromMade(instance: Instance, made: Made | undefined): InstancePatch {
+/** Labels and attributes replace those told before, each kind whole, as platforms do it: else none could ever be taken away. */
+function patchFromMade(made: Made | undefined): InstancePatch {
   if (made === undefined) return {};
+  const { labels, attributes } = made.metadata ?? {};
   return {
     ...(made.facts !== undefined && { facts: new Secret(made.facts) }),
     ...(made.dashboardUrl !== undefined && { dashboardUrl: made.dashboardUrl }),
-    ...(made.metadata?.labels !== undefined && { labels: { ...instance.labels, ...made.metadata.labels } }),
-    ...(made.metadata?.attributes !== undefined && {
-      attributes: { ...instance.attributes, ...made.metadata.attributes },
-    }),
+    ...(labels !== undefined && { labels }),
+    ...(attributes !== undefined && { attributes }),
   };
 }
 
@@ -170,7 +170,7 @@ function over(changes: readonly Change[], moment: SettleMoment): Settled {
 
 function fulfilled(operation: Operation, subject: Subject, made: Made | undefined, moment: SettleMoment): Change[] {
   const { instance, binding } = subject;
-  const fromMade = patchFromMade(instance, made);
+  const fromMade = patchFromMade(made);
   switch (operation.kind) {
     case "provision":
       return [instanceChange(subject, { ...fromMade, state: "ready", operation: null, usable: true }, moment)];

@@ -71,11 +71,29 @@ test("what is fetched is what is there, without nulls and without an operation (
     dashboard_url: "https://dashboard.example/1",
     metadata,
   });
-  s.script.update.push(() => ({ state: "done", made: { metadata: { labels: { tier: "2" } } } }));
-  const moved = await s.patch({ plan_id: largerPlan });
-  const whole = { labels: { zone: "a", tier: "2" }, attributes: { size: 1 } };
-  t.strictSame(moved.body.metadata, whole, "labels are sent whole, as platforms replace what they have");
-  t.match((await fetchInstance(s)).body, { plan_id: largerPlan, metadata: whole });
+});
+
+test("what an update tells replaces what was told before, labels and attributes each whole (Metadata Object)", async (t) => {
+  const { instance } = await openWorld(t);
+  const s = await instance("nothing", syncPlan);
+  s.script.provision.push(() => ({
+    state: "done",
+    made: { metadata: { labels: { zone: "a", tier: "1" }, attributes: { size: 1, replica: "b" } } },
+  }));
+  await s.put();
+  const updates = [
+    { told: { labels: { tier: "2" } }, shown: { labels: { tier: "2" }, attributes: { size: 1, replica: "b" } } },
+    { told: { attributes: { size: 2 } }, shown: { labels: { tier: "2" }, attributes: { size: 2 } } },
+    { told: undefined, shown: { labels: { tier: "2" }, attributes: { size: 2 } } },
+    { told: {}, shown: { labels: { tier: "2" }, attributes: { size: 2 } } },
+    { told: { attributes: {} }, shown: { labels: { tier: "2" } } },
+  ];
+  for (const [index, { told, shown }] of updates.entries()) {
+    s.script.update.push(() => ({ state: "done", ...(told !== undefined && { made: { metadata: told } }) }));
+    const moved = await s.patch({ plan_id: index % 2 === 0 ? largerPlan : syncPlan });
+    t.strictSame(moved.body.metadata, shown, JSON.stringify(told));
+    t.strictSame((await fetchInstance(s)).body.metadata, shown);
+  }
 });
 
 test("hints about service and plan are welcome and need not be right (Fetching, Parameters)", async (t) => {
