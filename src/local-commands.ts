@@ -7,6 +7,7 @@ import { type AccountParts, createAccountParts } from "./admin/parts.ts";
 import { formatProblem } from "./config/problem.ts";
 import { type Config, readConfig } from "./config.ts";
 import { checkConfiguredCatalog } from "./configured-catalog.ts";
+import type { Offering, Plan } from "./core/model.ts";
 import { curlLines } from "./curl-lines.ts";
 import { demoAccounts } from "./embedded/demo.ts";
 import { firstRunFile, readFirstRun } from "./first-run.ts";
@@ -35,7 +36,7 @@ async function serve(config: Config): Promise<number> {
     if (process.env.npm_lifecycle_event !== undefined) whenOrphaned(resolve);
   });
   const broker = await startBroker(config);
-  printWelcome(broker);
+  printWelcome(broker, config);
   await told;
   broker.log.info({}, "stopping");
   await broker.stop();
@@ -54,15 +55,17 @@ function whenOrphaned(tell: () => void): void {
 }
 
 /** Credentials are read by the shell from the file when a line is pasted; they are never printed. */
-function printWelcome(broker: Broker): void {
-  const file = firstRunFile(broker.dataDirectory);
-  // The lines log in with psql where they can.
-  const offering = broker.offerings.find(({ name }) => name === "postgresql") ?? broker.offerings[0];
-  const [plan] = offering?.plans ?? [];
+function printWelcome({ url, dataDirectory, offerings }: Broker, { providers }: Config): void {
+  const file = firstRunFile(dataDirectory);
   const { username } = readFirstRun(file);
-  if (username === undefined || offering === undefined || plan === undefined) return;
-  console.log(curlLines({ url: broker.url, file, username, offering, plan }));
+  if (username === undefined) return;
+  const database = providers === undefined ? demoDatabase(offerings) : undefined;
+  console.log(curlLines({ url, file, username, ...(database !== undefined && { database }) }));
 }
+
+/** What other providers have may be anything: only of the demonstration's databases it is known what the lines do. */
+const demoDatabase = (offerings: readonly Offering[]): Plan | undefined =>
+  offerings.flatMap(({ plans }) => plans).find(({ provider }) => demoAccounts.get(provider) === "postgresql");
 
 function reportCatalog(config: Config): number {
   const accounts =

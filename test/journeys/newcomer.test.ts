@@ -1,6 +1,6 @@
 /** A newcomer's first minutes: `npm start`, and every line it prints pasted into a shell, one by one. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import t from "tap";
@@ -115,6 +115,20 @@ story("npm start, and every printed line works when it is pasted", async (t, dat
   t.equal(await databaseCount(uri, data), 0, "the database is gone");
   await broker.stop();
   t.equal(await refusal(uri), "ECONNREFUSED", "Ctrl-C ends the broker and its servers with it");
+});
+
+t.test("with providers of one's own, the printed lines show the catalog and order nothing", async (t) => {
+  const directory = reachableDirectory(t);
+  const lotseYaml = join(directory, "lotse.yaml");
+  writeFileSync(
+    lotseYaml,
+    "providers: { landesit-sued-inbox: { adapter: manual, settings: { organisation: Amt (fiktiv) } } }\n",
+  );
+  const broker = await serve(t, { LOTSE_DATA_DIR: join(directory, "data"), LOTSE_CONFIG: lotseYaml });
+  const printed = await untilPrinted(() => broker.output(), /^ {2}osb .*\n/m);
+  t.match(printed, /^ {2}osb \$LOTSE\/v2\/catalog$/m);
+  await broker.stop();
+  t.notMatch(broker.output(), /psql|order a database|-X (PUT|DELETE)/);
 });
 
 async function untilPrinted(output: () => string, last: RegExp): Promise<string> {
