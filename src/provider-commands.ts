@@ -95,11 +95,14 @@ export interface Told {
 }
 
 export function connect(env: Environment, cwd: string): Api {
-  const first = readFirstRun(firstRunFile(resolve(cwd, env.LOTSE_DATA_DIR || "data")));
+  const file = firstRunFile(resolve(cwd, env.LOTSE_DATA_DIR || "data"));
+  const first = readFirstRun(file);
   const url = (env.LOTSE_URL || first.url)?.replace(/\/+$/, "");
   const token = new Secret(env.LOTSE_TOKEN || first.adminToken || "");
   if (url === undefined || token.reveal() === "")
-    throw new Refusal("set LOTSE_URL to the broker's address and LOTSE_TOKEN to a token of the management API.");
+    throw new Refusal(
+      `this command asks a running broker. Set LOTSE_URL to its address and LOTSE_TOKEN to a token of its management API, or LOTSE_DATA_DIR to its data directory, whose first-run.json says both; ${file} does not.`,
+    );
   return {
     async ask(method, path, body, headers = {}) {
       const answer = await fetch(`${url}/api/v1${path}`, {
@@ -112,8 +115,10 @@ export function connect(env: Environment, cwd: string): Api {
         ...(body !== undefined && { body: JSON.stringify(body) }),
       }).catch((error: Error) => {
         const { cause } = error;
+        const why = cause instanceof Error ? cause : error;
+        const refused = "code" in why && why.code === "ECONNREFUSED";
         throw new Refusal(
-          `the broker at ${url} cannot be asked: ${cause instanceof Error ? cause.message : error.message}`,
+          `the broker at ${url} cannot be asked: ${refused ? "nothing answers there. Does it run?" : why.message}`,
         );
       });
       const json = readJson(await answer.text());

@@ -57,6 +57,30 @@ t.test("--help names every command, and what is no command is told so", async (t
   t.match(missing, { code: 1, stderr: "lotse: nowhere.yaml cannot be read: there is no such file.\n" });
 });
 
+t.test("commands that ask a broker say that it must run, and how they find it", async (t) => {
+  const directory = reachableDirectory(t);
+  const commands = [["provider", "check", "land"], ["orphans"], ["tasks"]];
+  for (const args of commands) {
+    const { code, stderr } = await lotse(args, { LOTSE_DATA_DIR: directory });
+    t.equal(code, 1, args.join(" "));
+    t.match(
+      stderr,
+      /^lotse: this command asks a running broker\. Set LOTSE_URL .* and LOTSE_TOKEN .* or LOTSE_DATA_DIR/,
+    );
+    t.match(stderr, `${join(directory, "first-run.json")} does not.`);
+  }
+  const gone = createServer().listen(0, "127.0.0.1");
+  await once(gone, "listening");
+  const url = `http://127.0.0.1:${(gone.address() as AddressInfo).port}`;
+  gone.close();
+  writeFileSync(join(directory, "first-run.json"), JSON.stringify({ url, adminToken: "x" }));
+  const { code, stderr } = await lotse(["provider", "check", "land"], { LOTSE_DATA_DIR: directory });
+  t.same(
+    { code, stderr },
+    { code: 1, stderr: `lotse: the broker at ${url} cannot be asked: nothing answers there. Does it run?\n` },
+  );
+});
+
 t.test("asked at an address that is not Lotse's, a command says which one and what LOTSE_URL is to be", async (t) => {
   const web = createServer((request, response) => {
     response.statusCode = 404;
