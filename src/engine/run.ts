@@ -51,6 +51,7 @@ export async function runStep(
     ...(operation.purpose === "cleanup" && { purpose: "cleanup" }),
     ...(saved.end === "dropped" && { dropped: true }),
     ...("error" in result && { err: result.error }),
+    ...(result.state === "unknown" && !("error" in result) && { reason: result.reason }),
     ...(result.state === "failed" && { reason: result.reason, clean: result.clean }),
   };
   parts.log[result.state === "unknown" || result.state === "failed" ? "warn" : "info"](seen, "step");

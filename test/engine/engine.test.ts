@@ -647,11 +647,16 @@ story("a database that does not answer for a while only delays", async (t, datab
 story(
   "an operation whose provider is not configured waits for it and is not declared failed",
   async (t, databaseUrl) => {
-    const { engine, order, clock, operation } = await setUp(t, databaseUrl);
+    const { engine, order, clock, operation, logged } = await setUp(t, databaseUrl);
     const { token } = await order("i1");
     const without = engine(clock, undefined, new Map());
     await clock.turn(5 * second);
     t.match(await operation(token), { state: "open" });
+    t.match(
+      logged.find((line) => "outcome" in line),
+      { outcome: "unknown", reason: /is not configured/ },
+      "the operator reads why",
+    );
     await without.stop();
     engine();
     await clock.turn(60 * second);
