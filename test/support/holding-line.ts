@@ -5,14 +5,17 @@
 import type { Asked, Watcher } from "./http-line.ts";
 
 export interface Hold {
-  /** What the line is to be started with. */
-  readonly watcher: Required<Watcher>;
   /** Counts moments anew, and stands at this one. */
   arm(moment: number): void;
   /** Nothing goes on any more, and nothing is under way. */
   stands(): boolean;
   /** Carries everything from now on. What was held gets lost. */
   open(): void;
+}
+
+export interface HttpHold extends Hold {
+  /** What the line is to be started with. */
+  readonly watcher: Required<Watcher>;
 }
 
 export interface Counting {
@@ -31,7 +34,7 @@ export interface Counting {
  * looks between two changes the first, as after each of them the back end is the same. A change that is asked for once more
  * in the same words is but a look: who waits for something asks so again and again.
  */
-export function createHold({ isLook, ignores = () => false, ahead = false }: Counting): Hold {
+export function createHold({ isLook, ignores = () => false, ahead = false }: Counting): HttpHold {
   let stop: number | undefined;
   let count = 0;
   let looked = false;

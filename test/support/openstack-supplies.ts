@@ -7,7 +7,7 @@ import { type Asked, isGet, type Watcher } from "./http-line.ts";
 import { type CloudProject, openProject } from "./openstack.ts";
 import { startLineToCloud } from "./openstack-line.ts";
 import { openObjectProject } from "./openstack-objects.ts";
-import type { Supply } from "./supply.ts";
+import { httpLine, type Supply } from "./supply.ts";
 
 export async function openCloudSupplies(t: Test, facts: Facts): Promise<readonly Supply[]> {
   return [await machines(t, facts), await networks(t, facts), await containers(t, facts)];
@@ -47,8 +47,7 @@ async function machines(t: Test, facts: Facts): Promise<Supply> {
     lives: 11,
     patienceMs,
     // None is ordered, and is looked for by removing it.
-    counting: { isLook, ignores: ({ path }) => path.includes("/os-keypairs/") },
-    line: line(t),
+    line: httpLine({ isLook, ignores: ({ path }) => path.includes("/os-keypairs/") }, line(t)),
     ware: (ids) => machineWare("machines at OpenStack", facts, project, ids),
   };
 }
@@ -64,8 +63,7 @@ async function networks(t: Test, facts: Facts): Promise<Supply> {
     lives: 5,
     briefly: true,
     patienceMs,
-    counting: { isLook: isGet, ignores: (asked) => isGet(asked) || !isOfNetwork(asked) },
-    line: line(t),
+    line: httpLine({ isLook: isGet, ignores: (asked) => isGet(asked) || !isOfNetwork(asked) }, line(t)),
     async ware(ids) {
       return machineWare("networks of machines at OpenStack", facts, project, ids);
     },
@@ -81,8 +79,7 @@ async function containers(t: Test, facts: Facts): Promise<Supply> {
     small: { kind: "object-storage", maxBytes: 1_000_000 },
     large: { kind: "object-storage", maxBytes: 2_000_000 },
     patienceMs,
-    counting: { isLook },
-    line: (watcher) => startLineToCloud(t, project.authUrl, watcher),
+    line: httpLine({ isLook }, (watcher) => startLineToCloud(t, project.authUrl, watcher)),
     account: (address, secret) => withSettings(objectAccount(facts, project, address, secret), {}),
     secret: project.password,
     ware: (ids) => objectWare("object storage at OpenStack", project, ids),

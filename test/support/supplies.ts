@@ -7,13 +7,14 @@ import { bucketAccount, bucketWare, databaseAccount, databaseWare, type KeyKind 
 import { type Asked, isGet, startLineTo } from "./http-line.ts";
 import { applyAll, clusterOf, manifestsInReadme, tokenFor } from "./kubernetes.ts";
 import { largerNamespacePlan, namespaceAccount, namespacePlan, namespaceWare } from "./kubernetes-ware.ts";
+import { modules } from "./modules-supply.ts";
 import { softwareAccount, softwareWare } from "./software-ware.ts";
-import type { Supply } from "./supply.ts";
+import { httpLine, type Supply } from "./supply.ts";
 import { newClient, startVendor } from "./vendor.ts";
 
 export async function openSupplies(
   t: Test,
-  facts: Readonly<Record<"aws" | "ceph" | "kubernetes", Facts>>,
+  facts: Readonly<Record<"aws" | "ceph" | "kubernetes" | "opentofu", Facts>>,
   space: string,
 ): Promise<readonly Supply[]> {
   return [
@@ -21,6 +22,7 @@ export async function openSupplies(
     buckets(t, facts.aws, space, "iam"),
     await databases(t, facts.aws, space),
     await namespaces(t, facts.kubernetes, space),
+    await modules(t, facts.opentofu),
     ...(await software(t)),
   ];
 }
@@ -44,8 +46,9 @@ function buckets(t: Test, facts: Facts, space: string, keys: KeyKind): Supply {
     small,
     large: { ...small, versioning: "always" },
     patienceMs,
-    counting: { isLook: (asked) => isGet(asked) || isAwsLook(asked) },
-    line: (watcher) => startLineTo(t, String(facts.endpoint), watcher),
+    line: httpLine({ isLook: (asked) => isGet(asked) || isAwsLook(asked) }, (watcher) =>
+      startLineTo(t, String(facts.endpoint), watcher),
+    ),
     account: (address, secret) => patient(bucketAccount(facts, address, secret, keys), "requestTimeoutMs"),
     secret: String(facts.secretAccessKey),
     ware: (ids) => bucketWare(t, `buckets with keys by ${keys}`, facts, space, ids, keys),
@@ -62,8 +65,7 @@ async function databases(t: Test, facts: Facts, space: string): Promise<Supply> 
     large: { instanceClass: "db.t4g.small", storageGb: 40, engineVersion: "17.4" },
     // Between two calls it speaks SQL with the database itself.
     patienceMs,
-    counting: { isLook: isAwsLook, ahead: true },
-    line: (watcher) => startLineTo(t, String(facts.endpoint), watcher),
+    line: httpLine({ isLook: isAwsLook, ahead: true }, (watcher) => startLineTo(t, String(facts.endpoint), watcher)),
     account: (address, secret) => patient(databaseAccount(facts, user, address, secret), "requestTimeoutMs"),
     secret: user.secretAccessKey,
     ware: (ids) => databaseWare(t, "databases at AWS", facts, space, ids),
@@ -82,8 +84,9 @@ async function namespaces(t: Test, facts: Facts, space: string): Promise<Supply>
     large: largerNamespacePlan,
     // A rehearsal changes nothing.
     patienceMs,
-    counting: { isLook: (asked) => isGet(asked) || asked.path.includes("dryRun=All") },
-    line: (watcher) => startLineTo(t, cluster.server, watcher, cluster.ca),
+    line: httpLine({ isLook: (asked) => isGet(asked) || asked.path.includes("dryRun=All") }, (watcher) =>
+      startLineTo(t, cluster.server, watcher, cluster.ca),
+    ),
     account: (address, secret) => patient(namespaceAccount(cluster, address, secret), "timeoutMs"),
     secret: await tokenFor(cluster, "lotse", "lotse"),
     ware: (ids) => namespaceWare("namespaces at Kubernetes", cluster, space, ids),
@@ -105,8 +108,7 @@ async function software(t: Test): Promise<readonly Supply[]> {
     small: { product, plan: "small", options: { seats: 10 } },
     large: { product, plan: "large", options: { seats: 100 } },
     patienceMs,
-    counting: { isLook: isGet },
-    line: (watcher) => startLineTo(t, vendor.url, watcher),
+    line: httpLine({ isLook: isGet }, (watcher) => startLineTo(t, vendor.url, watcher)),
     account: (address: string, secret: string) => patient(softwareAccount(address, secret), "timeoutMs"),
     secret: client.token,
     ware: (ids) => softwareWare(what, product, vendor, client, ids),

@@ -18,15 +18,27 @@ export interface Supply {
   readonly create: JsonObject;
   readonly small: JsonObject;
   readonly large: JsonObject;
-  readonly counting: Counting;
   /** How long its accounts wait for an answer. Each is held until all others stand as well. */
   readonly patienceMs: number;
-  /** Starts a line to the back end; its address. */
-  line(watcher: Watcher): Promise<string>;
+  /** Starts a line to the back end, for the life that is stopped at this moment. */
+  line(moment: number): Promise<Line>;
   /** An account whose back end is reached at this address. */
   account(address: string, secret: string): JsonObject;
   readonly secret: string;
   ware(ids: Ids): Ware | Promise<Ware>;
+}
+
+export interface Line {
+  readonly address: string;
+  readonly hold: Hold;
+}
+
+/** A line over HTTP, that stands still where `counting` says. */
+export function httpLine(counting: Counting, start: (watcher: Watcher) => Promise<string>): Supply["line"] {
+  return async () => {
+    const hold = createHold(counting);
+    return { address: await start(hold.watcher), hold };
+  };
 }
 
 export interface Life {
@@ -54,9 +66,9 @@ export async function openAccounts(supplies: readonly Supply[]) {
     const { name, small, large, create } = supply;
     const goods: Shelf["goods"][number][] = [];
     for (let moment = 1; moment <= supply.lives; moment++) {
-      const hold = createHold(supply.counting);
+      const { address, hold } = await supply.line(moment);
       const account = `${name}-${moment}`;
-      accounts[account] = supply.account(await supply.line(hold.watcher), secretOf(supply));
+      accounts[account] = supply.account(address, secretOf(supply));
       goods.push({ account, external: true, small, large });
       const ids = { offeringId: "", small: "", large: "" };
       lives.push({ supply, ids, hold, moment, name: `${run}-${account}`, access: new Map() });
