@@ -216,13 +216,13 @@ async function compare(
 
 const lanes: readonly (readonly [string, Lane])[] = [
   ["killed after each statement at the provider", { where: "provider", verdict: "hold after" }],
-  ["killed after each statement in its own database", { where: "store", verdict: "hold after" }],
+  ["killed after each change in its own database", { where: "store", verdict: "hold after" }],
   ["cut off after each statement at the provider", { where: "provider", verdict: "cut after" }],
-  ["cut off after each statement in its own database", { where: "store", verdict: "cut after" }],
+  ["cut off after each change in its own database", { where: "store", verdict: "cut after" }],
 ];
 const thorough: typeof lanes = [
   ["cut off before each statement at the provider", { where: "provider", verdict: "cut before" }],
-  ["cut off before each statement in its own database", { where: "store", verdict: "cut before" }],
+  ["cut off before each change in its own database", { where: "store", verdict: "cut before" }],
 ];
 
 for (const [name, lane] of process.env.CRASH_TESTS === "all" ? [...lanes, ...thorough] : lanes)
