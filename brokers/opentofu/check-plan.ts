@@ -5,19 +5,9 @@ import { promisify } from "node:util";
 import type { Order } from "#adapter";
 import { type ModuleUse, type PlanBackend, readBackend } from "./plan.ts";
 import type { Account } from "./settings.ts";
-import { directoryOf, ModuleMissing } from "./work.ts";
+import { directoryOf, ModuleMissing, toldOfBinding, toldOfInstance } from "./work.ts";
 
 const run = promisify(execFile);
-
-/** As `workOf` in work.ts tells them. */
-const toldOfInstance = [
-  "lotse_instance_id",
-  "lotse_platform_instance_id",
-  "lotse_organization",
-  "lotse_space",
-  "lotse_operation",
-];
-const toldOfBinding = [...toldOfInstance, "lotse_binding_id", "lotse_platform_binding_id"];
 
 /** What a module declares. */
 interface Declared {
@@ -55,7 +45,7 @@ export async function checkPlan(
     problems.push(...wrongVariables(outer, plan, [...given, ...toldOfInstance]), ...wrongShown(outer, plan));
     if (plan.binding === undefined) problems.push(...wrongAccess([outer], plan));
     else if (inner !== undefined) {
-      const inherited = [...given, ...toldOfBinding, ...outer.outputs.keys()];
+      const inherited = [...given, ...toldOfInstance, ...toldOfBinding, ...outer.outputs.keys()];
       problems.push(...wrongAccess([inner, outer], plan), ...wrongVariables(inner, plan.binding, inherited));
     }
   }

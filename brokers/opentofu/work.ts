@@ -18,11 +18,34 @@ export interface Work {
 /** The platform's maintenance version becomes the name of a directory. */
 const versionForm = /^[0-9][0-9A-Za-z.+-]{0,63}$/;
 
+/** What Lotse itself tells a module that declares it: of an instance, and of a binding besides. */
+export const toldOfInstance = [
+  "lotse_instance_id",
+  "lotse_platform_instance_id",
+  "lotse_organization",
+  "lotse_space",
+  "lotse_operation",
+] as const;
+export const toldOfBinding = ["lotse_binding_id", "lotse_platform_binding_id"] as const;
+
+type Told<Name extends string> = { readonly [name in Name]: string };
+
 export function workOf(order: Order | UpdateOrder | BindingOrder, use: ModuleUse, inputs: JsonObject): Work {
   const binding = "binding" in order ? order.binding : undefined;
   const { instance, plan } = order;
   const given = (binding ?? instance).parameters.reveal();
   const asked = (use.parameters ?? []).filter((name) => Object.hasOwn(given, name));
+  const told: Told<(typeof toldOfInstance)[number]> = {
+    lotse_instance_id: instance.id,
+    lotse_platform_instance_id: instance.platformInstanceId,
+    lotse_organization: instance.organization ?? "",
+    lotse_space: instance.space ?? "",
+    lotse_operation: order.token,
+  };
+  const besides: Told<(typeof toldOfBinding)[number]> | undefined = binding && {
+    lotse_binding_id: binding.id,
+    lotse_platform_binding_id: binding.platformBindingId,
+  };
   return {
     module: use.module,
     ...(plan.maintenanceVersion !== undefined && { version: plan.maintenanceVersion }),
@@ -31,15 +54,8 @@ export function workOf(order: Order | UpdateOrder | BindingOrder, use: ModuleUse
       // What the plan fixes, no parameter changes.
       ...Object.fromEntries(asked.map((name) => [name, given[name] ?? null])),
       ...use.variables,
-      lotse_instance_id: instance.id,
-      lotse_platform_instance_id: instance.platformInstanceId,
-      lotse_organization: instance.organization ?? "",
-      lotse_space: instance.space ?? "",
-      lotse_operation: order.token,
-      ...(binding !== undefined && {
-        lotse_binding_id: binding.id,
-        lotse_platform_binding_id: binding.platformBindingId,
-      }),
+      ...told,
+      ...besides,
     },
   };
 }
