@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type Database, readEnvironment, unknownVariables } from "./config/environment.ts";
 import { explain } from "./config/explain.ts";
-import { schemaCompiler } from "./config/json-schema.ts";
+import { ownSchemaCompiler } from "./config/json-schema.ts";
 import { formatProblem, type Path, type Problem, shownPath } from "./config/problem.ts";
 import { type ProviderAccount, type ProviderEntry, readProviders, secretReferences } from "./config/providers.ts";
 import { configSchema } from "./config/schema.ts";
@@ -130,7 +130,7 @@ function readFile(path: string | undefined, cwd: string, problems: Problem[]): Y
  */
 function checkShape(file: YamlFile, problems: Problem[]): Written | undefined {
   if (file.value === undefined) return undefined;
-  const validate = schemaCompiler({ useDefaults: true }).compile(configSchema);
+  const validate = ownSchemaCompiler({ useDefaults: true }).compile(configSchema);
   const value = file.value ?? {};
   if (validate(value)) return value as Written;
   const violations = explain(validate.errors ?? [], value);

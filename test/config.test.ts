@@ -1,12 +1,16 @@
 /** What an operator can set, and what they are told when it does not fit. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import t, { type Test } from "tap";
+import { adapterKinds } from "../brokers/index.ts";
+import { schemaCompiler } from "../src/config/json-schema.ts";
 import { formatProblem } from "../src/config/problem.ts";
+import { configSchema } from "../src/config/schema.ts";
 import { type Config, ConfigError, readConfig } from "../src/config.ts";
 import type { AdapterKind } from "../src/core/adapter.ts";
+import type { JsonSchema } from "../src/core/json.ts";
 
 const kind: AdapterKind = {
   name: "postgresql",
@@ -220,6 +224,26 @@ t.test("a misspelt variable stops the start, a foreign one is a warning, Kuberne
   t.match(warnings.map(formatProblem), [/^environment: warning: LOTSE_FAVOURITE_COLOUR: means nothing/]);
   t.equal(warnings.length, 1);
   t.match(complaints(t, { env: { LOTSE_PORT: "tcp://10.0.0.1:8080" } }), [/enableServiceLinks: false/]);
+});
+
+// A start takes them as they are, for it need not compile the meta-schema then.
+t.test("every schema that comes with Lotse is one, as its draft says", async (t) => {
+  const compiler = schemaCompiler();
+  const catalog = join(import.meta.dirname, "../catalog");
+  const files = readdirSync(catalog).filter((name) => name.endsWith(".schema.json"));
+  t.ok(files.length >= 3, files.join());
+  const schemas: [string, JsonSchema][] = [
+    ["lotse.yaml", configSchema],
+    ...files.map((name): [string, JsonSchema] => [name, JSON.parse(readFileSync(join(catalog, name), "utf8"))]),
+    ...[...adapterKinds.values()].flatMap(({ name, settings, backend }): [string, JsonSchema][] => [
+      [`settings of ${name}`, settings],
+      [`backend of ${name}`, backend],
+    ]),
+  ];
+  for (const [name, schema] of schemas) {
+    t.same(compiler.faults(schema), [], name);
+    t.doesNotThrow(() => compiler.compile(schema), name);
+  }
 });
 
 t.test("TLS verification cannot be switched off by any way in", async (t) => {

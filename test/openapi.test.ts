@@ -4,6 +4,8 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import t, { type Test } from "tap";
 import { openApiText } from "../brokers/saas/openapi.ts";
 import { problemCodes } from "../src/admin/problem.ts";
+import { schemaCompiler } from "../src/config/json-schema.ts";
+import type { JsonSchema } from "../src/core/json.ts";
 import { refusalCodes } from "../src/core/refusal.ts";
 import { openApiDocuments } from "../src/openapi.ts";
 import { startTestBroker } from "./support/broker.ts";
@@ -36,6 +38,30 @@ t.test("the documents are valid OpenAPI 3.1", async (t) => {
   const broken = JSON.parse(read("osb")) as { info?: unknown };
   delete broken.info;
   t.equal((await new Validator().validate(broken)).valid, false, "and the validator would say so");
+});
+
+interface Asked {
+  readonly parameters?: readonly { readonly schema: JsonSchema }[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: JsonSchema }>> };
+}
+
+// They are compiled when the first request comes, which must not be the one that finds them wrong.
+t.test("what a request of our own API may say is told by schemas that are right and can be compiled", async (t) => {
+  const { paths } = JSON.parse(read("admin")) as {
+    readonly paths: Readonly<Record<string, Readonly<Record<string, Asked>>>>;
+  };
+  const compiler = schemaCompiler();
+  let held = 0;
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const [method, { parameters = [], requestBody }] of Object.entries(methods)) {
+      for (const { schema } of [...parameters, ...Object.values(requestBody?.content ?? {})]) {
+        t.same(compiler.faults(schema), [], `${method} ${path}`);
+        t.doesNotThrow(() => compiler.compile(schema), `${method} ${path}`);
+        held += 1;
+      }
+    }
+  }
+  t.ok(held > 50, `${held} schemas`);
 });
 
 t.test("the documents name all ten routes, who may call them, and every code an error can have", async (t) => {

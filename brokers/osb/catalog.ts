@@ -1,5 +1,5 @@
 /** Reads a downstream broker's catalog, whole or not at all: what is not as OSB says is told, not guessed. */
-import { Ajv } from "ajv";
+import { Ajv, type ValidateFunction } from "ajv";
 import type { CatalogRead, Json, JsonObject, JsonSchema, ProviderOffering, ProviderPlan } from "#adapter";
 import type { Downstream } from "./client.ts";
 import { unsound } from "./sound.ts";
@@ -72,7 +72,14 @@ const catalogSchema: JsonSchema = {
   },
 };
 
-const valid = new Ajv({ allErrors: true, strict: false }).compile(catalogSchema);
+let compiled: ValidateFunction | undefined;
+
+// Compiled when the first catalog comes: brokers are started that have no downstream at all.
+function catalogCheck(): ValidateFunction {
+  const options = { allErrors: true, strict: false, validateSchema: false, code: { optimize: false } };
+  compiled ??= new Ajv(options).compile(catalogSchema);
+  return compiled;
+}
 
 interface WireOffering {
   readonly id: string;
@@ -126,6 +133,7 @@ export async function readCatalog(
   const fault = unsound(answer.body);
   if (fault !== undefined) throw new Error(`The broker's catalog ${fault}`);
   const body = withoutNulls(answer.body);
+  const valid = catalogCheck();
   if (!valid(body)) {
     const told = (valid.errors ?? []).map(({ instancePath, message }) => `${instancePath || "/"} ${message}`);
     const more = told.length > toldAtMost ? ` and ${told.length - toldAtMost} more` : "";

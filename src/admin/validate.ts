@@ -1,20 +1,23 @@
 /** Holds bodies and parameters against the schemas of their routes; everything wrong is told at once. */
+import type { ValidateFunction } from "ajv/dist/ajv.js";
 import type { FastifySchemaCompiler } from "fastify";
 import { explain } from "../config/explain.ts";
-import { schemaCompiler } from "../config/json-schema.ts";
+import { ownSchemaCompiler } from "../config/json-schema.ts";
 import type { Path } from "../config/problem.ts";
 import type { JsonSchema } from "../core/json.ts";
 import { type InvalidPart, Problem } from "./problem.ts";
 
 /** One for an application: Ajv instances are dear. */
 export function createValidator(): FastifySchemaCompiler<JsonSchema> {
-  const bodies = schemaCompiler();
+  const bodies = ownSchemaCompiler();
   // Parameters are text on their way: "50" means 50.
-  const parameters = schemaCompiler({ coerceTypes: true, useDefaults: true });
+  const parameters = ownSchemaCompiler({ coerceTypes: true, useDefaults: true });
   return ({ schema, httpPart }) => {
     const inBody = httpPart === "body";
-    const validate = (inBody ? bodies : parameters).compile(schema);
+    // When the first request of its kind comes: a start has nearly a hundred of them.
+    let validate: ValidateFunction | undefined;
     return (data) => {
+      validate ??= (inBody ? bodies : parameters).compile(schema);
       if (validate(data) === true) return { value: data };
       const errors = explain(validate.errors ?? [], data).map(({ path, message }) =>
         inBody ? { pointer: pointerOf(path), detail: message } : { parameter: nameOf(path), detail: message },

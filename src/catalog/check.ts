@@ -1,6 +1,6 @@
 /** Every rule a catalog has to keep beyond its schemas: OSB's, the platforms', and the domain's. All violations at once. */
 import { explain } from "../config/explain.ts";
-import { type SchemaCompiler, schemaCompiler } from "../config/json-schema.ts";
+import { ownSchemaCompiler, type SchemaCompiler, schemaCompiler } from "../config/json-schema.ts";
 import { byPlace, hint, type Problem } from "../config/problem.ts";
 import type { AdapterKind } from "../core/adapter.ts";
 import { type Draft, type OfferingDraft, type Report, reportOn } from "./draft.ts";
@@ -35,6 +35,7 @@ function checkRules(
   const problems: Problem[] = [];
   // One for all plans: it compiles what they share once, and a fresh one costs eight times as much for each schema.
   const compiler = schemaCompiler();
+  const backends = ownSchemaCompiler();
   const known = organisations === undefined ? undefined : organisationRules(organisations, problems);
   const seen = new Map<string, string>();
   for (const draft of offerings) {
@@ -51,7 +52,7 @@ function checkRules(
       planRules(plan, at);
       if (known !== undefined) organisationsOfPlan(plan, known, at);
       accountRules(plan, kinds, accounts, at);
-      backendRule(plan, kinds, accounts, compiler, at);
+      backendRule(plan, kinds, accounts, backends, at);
       for (const [key, schema] of Object.entries(plan.schemas ?? {}))
         schemaRules(schema, ["schemas", key], compiler, at);
     }

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { explain } from "../config/explain.ts";
-import { schemaCompiler } from "../config/json-schema.ts";
+import { ownSchemaCompiler } from "../config/json-schema.ts";
 import { type Path, type Problem, shownPath } from "../config/problem.ts";
 import { parseYamlFile } from "../config/yaml-file.ts";
 import type { Json, JsonObject, JsonSchema } from "../core/json.ts";
@@ -54,7 +54,7 @@ const schemaFile = new URL("../../catalog/overlay.schema.json", import.meta.url)
 
 export function overlayCheck(): OverlayCheck {
   const schema = JSON.parse(readFileSync(schemaFile, "utf8")) as JsonSchema;
-  const validate = schemaCompiler({ useDefaults: true }).compile(schema);
+  const validate = ownSchemaCompiler({ useDefaults: true }).compile(schema);
   return (value) => (validate(value) ? [] : explain(validate.errors ?? [], value));
 }
 

@@ -44,7 +44,8 @@ function checkBy(validate: ValidateFunction): ParameterCheck {
         );
 }
 
-export const parameterCompiler = (): SchemaCompiler => schemaCompiler();
+/** For schemas of the catalog files, which were held against their meta-schema when those were checked. */
+export const parameterCompiler = (): SchemaCompiler => schemaCompiler({ validateSchema: false });
 
 /** Ajv puts `code` into modules it writes, which nobody here has it do. */
 const regExp = Object.assign(affordablePattern, { code: "" });

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { explain } from "../config/explain.ts";
-import { schemaCompiler } from "../config/json-schema.ts";
+import { ownSchemaCompiler } from "../config/json-schema.ts";
 import { type Problem, shownPath } from "../config/problem.ts";
 import { reason } from "../config/secrets.ts";
 import { parseYamlFile, type YamlFile } from "../config/yaml-file.ts";
@@ -76,7 +76,7 @@ function createReader(
   directory: string,
   problems: Problem[],
 ): (name: string, list: List) => Draft<unknown> | undefined {
-  const compiler = schemaCompiler({ useDefaults: true });
+  const compiler = ownSchemaCompiler({ useDefaults: true });
   const schemaOf = (name: string) =>
     compiler.compile(JSON.parse(readFileSync(new URL(name, shippedCatalog), "utf8")) as JsonSchema);
   const checks = { organisations: schemaOf("organisation.schema.json"), plans: schemaOf("offering.schema.json") };

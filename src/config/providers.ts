@@ -4,7 +4,7 @@ import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
 import type { RuleDepartures } from "../core/publication-rules.ts";
 import { Secret } from "../core/secret.ts";
 import { explain } from "./explain.ts";
-import { schemaCompiler } from "./json-schema.ts";
+import { ownSchemaCompiler } from "./json-schema.ts";
 import { hint, type Path } from "./problem.ts";
 import { readSecret, type SecretSource } from "./secrets.ts";
 
@@ -87,7 +87,7 @@ export function checkSettings(
   kind: AdapterKind,
   report: Report,
 ): Pick<Settings, "values" | "secrets"> {
-  const validate = schemaCompiler({ useDefaults: true }).compile(kind.settings);
+  const validate = ownSchemaCompiler({ useDefaults: true }).compile(kind.settings);
   if (!validate(values)) for (const { path, message } of explain(validate.errors ?? [], values)) report(path, message);
   const secrets: { [key: string]: Secret<string> } = {};
   for (const key of kind.secrets) {
