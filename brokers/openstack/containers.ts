@@ -1,5 +1,5 @@
 /** What is said to Swift about containers and the objects in them. */
-import { unlessGone } from "./answers.ts";
+import { Unanswered, unlessGone } from "./answers.ts";
 import type { Session } from "./client.ts";
 
 type Headers = Readonly<Record<string, string>>;
@@ -17,6 +17,33 @@ export interface StoredObject {
   readonly version?: string;
 }
 
+/**
+ * Undefined: there is no such container, for sure. Swift 2.30 answers 404 for every container of an account that cannot be
+ * looked up at the moment (`account_info` in its proxy), also for those that are there. So the account is asked as well,
+ * which is refused with 503 then, and the container once more.
+ */
+async function unlessMissing<T>(session: Session, name: string, ask: () => Promise<T>): Promise<T | undefined> {
+  const answer = await unlessGone(ask());
+  if (answer !== undefined) return answer;
+  if (await isListed(session, name))
+    throw new Unanswered(`Swift lists the container ${name}, and says that it is not there.`);
+  return unlessGone(ask());
+}
+
+/** Throws where the account does not answer. Of all names that begin so, the shortest is listed first. */
+async function isListed(session: Session, name: string): Promise<boolean> {
+  const query = { format: "json", prefix: name, limit: "1" };
+  const listing = await unlessGone(
+    session.ask<readonly { readonly name: string }[] | undefined>({
+      service: "object-store",
+      method: "GET",
+      path: [],
+      query,
+    }),
+  );
+  return listing?.[0]?.name === name;
+}
+
 /** Makes the container, or sets the headers of one that is there. */
 export async function putContainer(session: Session, name: string, headers: Headers): Promise<void> {
   await session.ask({ service: "object-store", method: "PUT", path: [name], headers });
@@ -24,8 +51,8 @@ export async function putContainer(session: Session, name: string, headers: Head
 
 /** Sets headers of a container; false: it is not there. */
 export async function changeContainer(session: Session, name: string, headers: Headers): Promise<boolean> {
-  const request = session.askWhole({ service: "object-store", method: "POST", path: [name], headers });
-  return (await unlessGone(request)) !== undefined;
+  const change = () => session.askWhole({ service: "object-store", method: "POST", path: [name], headers });
+  return (await unlessMissing(session, name, change)) !== undefined;
 }
 
 /**
@@ -34,14 +61,17 @@ export async function changeContainer(session: Session, name: string, headers: H
  */
 export async function lookAtContainer(session: Session, name: string): Promise<Container | undefined> {
   const query = { format: "json", limit: "1" };
-  const answer = await unlessGone(session.askWhole({ service: "object-store", method: "GET", path: [name], query }));
+  const look = () => session.askWhole({ service: "object-store", method: "GET", path: [name], query });
+  const answer = await unlessMissing(session, name, look);
   return answer && readContainer(answer.headers);
 }
 
-/** False: there is still something in it, or listings lag behind. */
+/** False: there is still something in it, or listings lag behind. Said again it also mends an account that lists what is gone. */
 export async function removeContainer(session: Session, name: string): Promise<boolean> {
   try {
-    await unlessGone(session.askWhole({ service: "object-store", method: "DELETE", path: [name] }));
+    await unlessMissing(session, name, () =>
+      session.askWhole({ service: "object-store", method: "DELETE", path: [name] }),
+    );
     return true;
   } catch (error) {
     if ((error as { readonly status?: unknown }).status === 409) return false;
@@ -49,7 +79,7 @@ export async function removeContainer(session: Session, name: string): Promise<b
   }
 }
 
-/** The first `limit` objects, all versions of them; undefined: there is no such container. */
+/** The first `limit` objects, all versions of them; undefined: Swift says that there is no such container. */
 export async function listObjects(
   session: Session,
   name: string,

@@ -44,7 +44,7 @@ function goOn({ account }: Cloud, removed: number, left: number): Outcome {
 /** `left`: about how many objects are still there; undefined: nothing, the container is gone. */
 async function removeRound(session: Session, name: string): Promise<{ removed: number; left?: number }> {
   const listed = await listObjects(session, name, atATime);
-  if (listed === undefined) return { removed: 0 };
+  if (listed === undefined) return { removed: 0, ...((await removeContainer(session, name)) ? {} : { left: 0 }) };
   const { container, objects } = listed;
   if (container.versioned) await removeVersions(session, name, objects);
   else if (objects.length > 0)

@@ -19,6 +19,9 @@ await onPeers(t, ["openstack", "openstack-2"], async ({ openstack: facts, "opens
     emptied(t, project, subject),
   );
   await t.test("each request gets lost once before and once after it took effect", (t) => badLine(t, project, subject));
+  await t.test("a container is not given up because a busy Swift says that it is not there", (t) =>
+    denied(t, project, subject),
+  );
   await t.test("an organisation's containers are in a project of its own", (t) => ownProject(t, project, subject));
   await t.test("the same order and the same use do at another provider's cloud", async (t) => {
     for (const place of [project, await openObjectProject(t, otherFacts)]) await orderAndUse(t, place);
@@ -80,6 +83,39 @@ function subjectIn(t: Test, project: ObjectProject): Subject {
     paceMs: 200,
     atOnce: 4,
   };
+}
+
+/** Swift whose account servers do not answer says 404 of every container, and 503 of the account: seen at version 2.30. */
+async function denied(t: Test, project: ObjectProject, subject: Subject): Promise<void> {
+  const stage = openStage(subject);
+  const untroubled = await subject.open();
+  t.teardown(() => untroubled.close?.());
+  const thing = stage.instance();
+  await stage.run(untroubled, "provision", thing);
+  const { access = {} } = await stage.run(untroubled, "bind", stage.binding(thing));
+
+  let overloaded = true;
+  const line = await startCloudLine(t, project.authUrl, ({ path }) => {
+    const [, , inAccount] = /\/v1\/AUTH_[0-9a-f]+(\/([^?]*))?/.exec(path) ?? [];
+    if (!overloaded || !path.includes("/v1/AUTH_")) return undefined;
+    return { status: inAccount ? 404 : 503, body: "" };
+  });
+  const adapter = await accountOf(project, { authUrl: line.authUrl, retries: 0 });
+  t.teardown(() => adapter.close?.());
+  const undecided = { message: /Swift answered GET .* with 503/ };
+  const refuses = (name: string, order: AnyOrder) =>
+    t.rejects(stage.carry(adapter, order, thing), undecided, `${name} is not decided by that`);
+  await refuses("a change", stage.order("update", thing));
+  await refuses("a binding", stage.order("bind", stage.binding(thing)));
+  const order = stage.order("provision", thing);
+  await t.rejects(async () => adapter.fetch?.(order, stage.tools(order.token)), undecided, "nor is what is fetched");
+  assert.equal((await bucketOf(access)("PUT", "/kept", { body: "x" })).status, 200);
+  t.pass("the container and the access to it are still there");
+  await refuses("the return", stage.order("deprovision", thing));
+  overloaded = false;
+  await stage.run(adapter, "deprovision", thing);
+  assert.deepEqual(await project.inventory(thing.id), []);
+  t.pass("and go when they are to");
 }
 
 async function wholeWay(t: Test, project: ObjectProject, subject: Subject): Promise<void> {
