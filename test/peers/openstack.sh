@@ -112,7 +112,8 @@ start_postgres() {
   rm -f "$DIR/pg/postmaster.pid"
   spawn postgres setpriv --reuid postgres --regid postgres --clear-groups -- "$PGBIN/postgres" -D "$DIR/pg" \
     -c listen_addresses=$H -c port="$P_PG" -c unix_socket_directories="$DIR/run" -c max_connections=300 \
-    -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c min_wal_size=32MB -c max_wal_size=64MB
+    -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c min_wal_size=32MB -c max_wal_size=64MB \
+    -c join_collapse_limit=1 -c from_collapse_limit=1 -c jit=off
   for _ in $(seq 100); do
     as_postgres "$PGBIN/pg_isready" -q -h "$DIR/run" -p "$P_PG" && return 0
     sleep 0.1
