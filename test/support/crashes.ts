@@ -37,12 +37,14 @@ async function leftOver(server: TestPostgresql): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** The states that the operations in a broker's own database are in. */
+/** The states that the operations in a broker's own database are in; of those that failed also which they were, and why. */
 export async function operationStates(own: {
   readonly databaseUrl: string;
   readonly directory: string;
 }): Promise<string[]> {
-  const question = "SELECT DISTINCT state FROM operations ORDER BY state";
+  const question = `SELECT DISTINCT
+    CASE state WHEN 'failed' THEN 'failed ' || kind || ': ' || coalesce(description, '') ELSE state END AS state
+    FROM operations ORDER BY 1`;
   if (own.databaseUrl === "") {
     const database = new Database(join(own.directory, "lotse.sqlite"), { readonly: true });
     const rows = database.prepare<[], { state: string }>(question).all();
