@@ -1,5 +1,5 @@
 /** Starts the broker: reads what was configured, opens what it needs, serves; stops in reverse order. */
-import { randomBytes, randomFillSync } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 import { type DestinationStream, pino } from "pino";
 import { adapterKinds } from "../brokers/index.ts";
@@ -8,8 +8,8 @@ import { type AppLog, buildApp } from "./app.ts";
 import type { Problem } from "./config/problem.ts";
 import type { Config, ProviderAccount } from "./config.ts";
 import { readCatalogFiles } from "./configured-catalog.ts";
+import { newIds, openConfiguredStore } from "./configured-store.ts";
 import type { AdapterKind } from "./core/adapter.ts";
-import { createIds } from "./core/ids.ts";
 import type { Offering } from "./core/model.ts";
 import { startDemo } from "./embedded/demo.ts";
 import { systemClock } from "./engine/clock.ts";
@@ -20,7 +20,7 @@ import { createHouses } from "./house.ts";
 import { type Authenticator, createAuthenticator } from "./http/basic-auth.ts";
 import { describeError } from "./http/log-redaction.ts";
 import { verifyPassword } from "./http/password.ts";
-import { readKeys, secretDeriver } from "./keys.ts";
+import { secretDeriver } from "./keys.ts";
 import { createCallbacks } from "./lifecycle/callback.ts";
 import { createLifecycle } from "./lifecycle/lifecycle.ts";
 import { inTurns, openLogOutput, timestamp, written } from "./log-output.ts";
@@ -34,10 +34,10 @@ import type { Accounts } from "./store/accounts.ts";
 import { createAdoptions } from "./store/adoptions.ts";
 import { createBeliefs } from "./store/beliefs.ts";
 import { holdDataDirectory } from "./store/data-directory.ts";
-import { type OpenStore, openStore } from "./store/open.ts";
+import type { OpenStore } from "./store/open.ts";
 import { createOrphans } from "./store/orphans.ts";
 import { forgetBefore } from "./store/retention.ts";
-import { openSeal, type Seal, type SealingKey } from "./store/seal.ts";
+import type { SealingKey } from "./store/seal.ts";
 import type { Store } from "./store/store.ts";
 import { createTasks } from "./store/tasks.ts";
 import { tryConformance } from "./try-conformance.ts";
@@ -48,22 +48,6 @@ export interface Broker {
   readonly offerings: readonly Offering[];
   readonly log: AppLog;
   stop(): Promise<void>;
-}
-
-export const newIds = (): (() => string) =>
-  createIds(
-    () => Date.now(),
-    (bytes) => randomFillSync(bytes),
-  );
-
-export async function openConfiguredStore(
-  config: Config,
-): Promise<OpenStore & { readonly keys: readonly SealingKey[]; readonly seal: Seal }> {
-  const keys = readKeys(config);
-  const seal = openSeal(keys);
-  const databaseUrl = config.database.kind === "postgresql" ? config.database.url.reveal() : "";
-  const open = await openStore({ databaseUrl, dataDir: config.dataDirectory }, seal);
-  return { ...open, keys, seal };
 }
 
 type Kinds = ReadonlyMap<string, AdapterKind>;

@@ -1,10 +1,10 @@
 /** The store alone: one durable commit of an order's three rows, with nothing before or after it. */
 import { buildCatalog } from "../../src/catalog/build-catalog.ts";
+import { newIds } from "../../src/configured-store.ts";
 import type { Offering } from "../../src/core/model.ts";
 import { decideProvision } from "../../src/core/provision.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { defaultSwitches } from "../../src/core/switches.ts";
-import { newIds } from "../../src/main.ts";
 import { openStore } from "../../src/store/open.ts";
 import { openSeal } from "../../src/store/seal.ts";
 import { offeringId, parameters, planId } from "../harness/offerings.ts";

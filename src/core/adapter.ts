@@ -272,7 +272,7 @@ export type Outcome =
   | { readonly state: "done"; readonly made?: Made }
   | {
       readonly state: "pending";
-      /** Handed to `poll`. Absent: the verb is called again. */
+      /** Handed to `poll`. Absent or null: the verb is called again. */
       readonly handle?: Json;
       readonly made?: Made;
       /** When to look again, in milliseconds; the engine's own pace when absent. */

@@ -144,7 +144,7 @@ export function columnsOf(kind: Kind | undefined, field: string): readonly strin
   return kind === "lease" ? ["lease_owner", "lease_until"] : [columnOf(field)];
 }
 
-/** Appends a field's SQL values in the order of `columnsOf`. An empty secret (`{}` or null) is kept as NULL. */
+/** Appends a field's SQL values in the order of `columnsOf`. NULL stands for parameters of none, and for null. */
 export function encode<T>(
   to: SqlValue[],
   where: Table<T>,
@@ -172,7 +172,11 @@ export function encode<T>(
       return;
     case "sealed": {
       const plain = (value as Secret).reveal();
-      to.push(isVoid(plain) ? null : seal.close(JSON.stringify(plain), place(where.name, key, field)));
+      to.push(
+        plain === null || (field === "parameters" && isEmpty(plain))
+          ? null
+          : seal.close(JSON.stringify(plain), place(where.name, key, field)),
+      );
       return;
     }
     case "target": {
@@ -186,10 +190,9 @@ export function encode<T>(
   }
 }
 
-function isVoid(value: Json): boolean {
-  if (value === null) return true;
-  if (typeof value !== "object" || Array.isArray(value)) return false;
-  for (const _key in value) return false;
+/** An order's parameters: mostly there are none, and then nothing has to be sealed. */
+function isEmpty(value: Json): boolean {
+  for (const _key in value as JsonObject) return false;
   return true;
 }
 

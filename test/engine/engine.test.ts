@@ -2,6 +2,7 @@
 import { createHmac } from "node:crypto";
 import t, { type Test } from "tap";
 import { buildCatalog } from "../../src/catalog/build-catalog.ts";
+import { newIds } from "../../src/configured-store.ts";
 import type { Adapter, Outcome, Tools } from "../../src/core/adapter.ts";
 import { openOperation } from "../../src/core/decision.ts";
 import { decideDeprovision } from "../../src/core/deprovision.ts";
@@ -9,7 +10,6 @@ import type { Binding, Instance, Operation, Plan } from "../../src/core/model.ts
 import { Secret } from "../../src/core/secret.ts";
 import { defaultSwitches } from "../../src/core/switches.ts";
 import { createEngine, type Engine } from "../../src/engine/engine.ts";
-import { newIds } from "../../src/main.ts";
 import { type OpenStore, openStore } from "../../src/store/open.ts";
 import { openSeal } from "../../src/store/seal.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -289,6 +289,27 @@ story("an adapter is looked at again when it asked for that", async (t, database
   t.match(calls, [/^provision/, /^poll/]);
   t.match(await operation(token), { state: "succeeded" });
 });
+
+story(
+  "a handle that says nothing is a handle all the same, and facts stay as they were told",
+  async (t, databaseUrl) => {
+    const { engine, order, clock, script, calls, instance, operation } = await setUp(t, databaseUrl);
+    script.provision.push(() => ({ state: "pending", handle: {}, afterMs: second, made: { facts: {} } }));
+    script.poll.push((asked) => ({
+      state: "pending",
+      handle: "",
+      afterMs: second,
+      note: JSON.stringify(asked.instance.facts.reveal()),
+    }));
+    const { token } = await order("i1");
+    engine();
+    await clock.turn(1.5 * second);
+    t.match(await operation(token), { state: "open", description: "{}" });
+    await clock.turn(second);
+    t.match(calls, [/^provision/, /^poll/, /^poll/]);
+    t.match(await instance("i1"), { state: "ready" });
+  },
+);
 
 story("a call that takes longer than a step may is ended and made again", async (t, databaseUrl) => {
   const { engine, order, clock, script, operation } = await setUp(t, databaseUrl);

@@ -1,8 +1,8 @@
 /** One catalog from many brokers: what is served while theirs change, break, vanish and come back. On both databases. */
 import t from "tap";
+import { newIds } from "../../src/configured-store.ts";
 import type { JsonObject } from "../../src/core/json.ts";
 import { Secret } from "../../src/core/secret.ts";
-import { newIds } from "../../src/main.ts";
 import { asyncPlan, largerPlan, offering, planOf, syncPlan } from "../support/broker.ts";
 import {
   brokerWith,

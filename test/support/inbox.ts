@@ -1,9 +1,9 @@
 /** A broker whose provider is people: its adapter's inbox lies in the broker's own database, as in production. */
 import type { Test } from "tap";
 import manual from "../../brokers/manual/index.ts";
+import { newIds } from "../../src/configured-store.ts";
 import type { Adapter, House, JsonObject, Verb } from "../../src/core/adapter.ts";
 import { createHouses } from "../../src/house.ts";
-import { newIds } from "../../src/main.ts";
 import { openSeal } from "../../src/store/seal.ts";
 import { type AskAdmin, type Client, clientOf } from "./admin.ts";
 import { keys, startTestBroker, type TestBroker, type Wanted } from "./broker.ts";
