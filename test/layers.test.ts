@@ -46,6 +46,8 @@ const forbidden: readonly Attempt[] = [
   ["brokers/postgresql/x.ts", "../../src/core/model.ts"],
   ["brokers/postgresql/x.ts", "../other/index.ts"],
   ["brokers/postgresql/x.ts", "knex"],
+  ["src/outbound/x.ts", "../store/open.ts"],
+  ["src/outbound/x.ts", "fastify"],
 ];
 
 const allowed: readonly Attempt[] = [
@@ -64,7 +66,9 @@ const allowed: readonly Attempt[] = [
   ["src/local-commands.ts", "../brokers/index.ts"],
   ["brokers/index.ts", "./postgresql/index.ts"],
   ["brokers/postgresql/y.ts", "#adapter"],
+  ["brokers/postgresql/y.ts", "#outbound"],
   ["brokers/postgresql/y.ts", "pg"],
+  ["src/outbound/y.ts", "undici"],
 ];
 
 /** Ways to reach for a module, a line each; a type alone counts as well. */

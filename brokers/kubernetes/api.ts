@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { Pool } from "undici";
 import type { JsonObject } from "#adapter";
+import { bounded, queryOf, readObject, retryAfterMs, within } from "#outbound";
 import type { Account } from "./settings.ts";
 import { walk } from "./template.ts";
 
@@ -60,14 +61,7 @@ const longestWaitMs = 60 * 60 * 1000;
 export function connectTo(account: Account): Api {
   const { origin, pathname } = new URL(account.server);
   const prefix = pathname === "/" ? "" : pathname;
-  const pool = new Pool(origin, {
-    connections: account.connections,
-    pipelining: 1,
-    headersTimeout: account.timeoutMs,
-    bodyTimeout: account.timeoutMs,
-    maxResponseSize: account.maxResponseBytes,
-    connect: { timeout: account.connectTimeoutMs, ...account.tls },
-  });
+  const pool = new Pool(origin, bounded(account, account.tls));
   let fromFile: { readonly token: string; readonly readAt: number } | undefined;
 
   async function authorization(): Promise<{ authorization?: string }> {
@@ -86,7 +80,7 @@ export function connectTo(account: Account): Api {
       const response = await pool.request({
         method: question.method,
         path: `${prefix}${question.path}${queryOf(question.query)}`,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(account.timeoutMs)]),
+        signal: within(account, signal),
         headers: {
           accept: "application/json",
           "user-agent": "lotse",
@@ -109,22 +103,9 @@ export function connectTo(account: Account): Api {
   };
 }
 
-function queryOf(query: Question["query"]): string {
-  const given = Object.entries(query ?? {}).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
-}
-
-function readObject(text: string): JsonObject | undefined {
-  try {
-    const value = JSON.parse(text) as unknown;
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** The header, or the same in the answer's body, in seconds; a second where neither says. */
 function waitOf(header: string | string[] | undefined, text: string): number {
-  const said = Number(header ?? walk(readObject(text), ["details", "retryAfterSeconds"]));
-  return Math.min(Math.max(Number.isFinite(said) ? said * 1000 : 0, 1000), longestWaitMs);
+  const inBody = Number(walk(readObject(text), ["details", "retryAfterSeconds"])) * 1000;
+  const said = retryAfterMs(header) ?? (Number.isFinite(inBody) ? inBody : 0);
+  return Math.min(Math.max(said, 1000), longestWaitMs);
 }

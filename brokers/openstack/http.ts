@@ -1,7 +1,8 @@
 /** HTTP to the services of one cloud: verified, kept alive, bounded in time and size, and patient with busy services. */
 import { setTimeout as pause } from "node:timers/promises";
-import { Agent, errors, request } from "undici";
+import { Agent, request } from "undici";
 import type { Json } from "#adapter";
+import { bounded, readJson, retryAfterMs, whyUnanswered, within } from "#outbound";
 import { Unanswered } from "./answers.ts";
 import type { Account } from "./settings.ts";
 
@@ -34,19 +35,10 @@ const firstWaitMs = 500;
 const longestWaitMs = 30_000;
 
 export function openHttp(account: Account): Http {
-  const agent = new Agent({
-    connections: account.connections,
-    pipelining: 1,
-    headersTimeout: account.timeoutMs,
-    bodyTimeout: account.timeoutMs,
-    maxResponseSize: account.maxResponseBytes,
-    // Shorter than most servers keep an idle connection, so that theirs is rarely the one to close it.
-    keepAliveTimeout: 4_000,
-    connect: { timeout: account.connectTimeoutMs, ...(account.ca !== undefined && { ca: account.ca }) },
-  });
+  const agent = new Agent(bounded(account, account.ca === undefined ? {} : { ca: account.ca }));
 
   async function once({ method, url, headers, body }: HttpQuestion, signal: AbortSignal): Promise<HttpAnswer> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(account.timeoutMs)]);
+    const limit = within(account, signal);
     try {
       const answer = await request(url, {
         dispatcher: agent,
@@ -58,7 +50,7 @@ export function openHttp(account: Account): Http {
       const text = await answer.body.text();
       return { status: answer.statusCode, headers: flat(answer.headers), text, body: readJson(text) };
     } catch (error) {
-      throw new Unanswered(`${method} ${new URL(url).origin}: ${explain(error, signal)}`, { cause: error });
+      throw new Unanswered(whyUnanswered(error, signal, `${method} ${new URL(url).origin}`), { cause: error });
     }
   }
 
@@ -85,10 +77,7 @@ export function openHttp(account: Account): Http {
 export function busyMs(method: Method, { status, headers }: HttpAnswer, repeat: number): number | undefined {
   const again = status === 429 || (status === 503 && method !== "POST");
   if (!again) return undefined;
-  const after = headers["retry-after"];
-  if (after === undefined) return firstWaitMs * 2 ** repeat;
-  const ms = /^\d{1,9}$/.test(after.trim()) ? Number(after) * 1000 : Date.parse(after) - Date.now();
-  return Number.isFinite(ms) ? Math.max(ms, 0) : firstWaitMs * 2 ** repeat;
+  return retryAfterMs(headers["retry-after"]) ?? firstWaitMs * 2 ** repeat;
 }
 
 function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {
@@ -97,20 +86,4 @@ function flat(headers: Record<string, string | string[] | undefined>): Record<st
       value === undefined ? [] : [[name, Array.isArray(value) ? value.join(", ") : value]],
     ),
   );
-}
-
-function readJson(text: string): Json | undefined {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return undefined;
-  }
-}
-
-function explain(error: unknown, signal: AbortSignal): string {
-  if (signal.aborted) return "the request was given up.";
-  if (error instanceof errors.ResponseExceededMaxSizeError) return "the answer is larger than allowed.";
-  if ((error as { readonly name?: unknown }).name === "TimeoutError") return "no answer in time.";
-  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
-  return `no answer (${typeof code === "string" ? code : message}).`;
 }

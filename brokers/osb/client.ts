@@ -1,7 +1,8 @@
 /** One downstream broker over HTTP: bounded in time, size and connections, verified, and left alone while it is down. */
 import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleWhen } from "cockatiel";
-import { errors, Pool } from "undici";
-import type { Json, JsonObject } from "#adapter";
+import { Pool } from "undici";
+import type { JsonObject } from "#adapter";
+import { bounded, codeOf, queryOf, readObject, retryAfterMs, whyUnanswered, within } from "#outbound";
 import { createAuthorizer } from "./authorization.ts";
 import type { Account } from "./settings.ts";
 
@@ -41,16 +42,7 @@ export interface Downstream {
 
 export function connectTo(account: Account): Downstream {
   const { origin, pathname } = new URL(account.url);
-  const pool = new Pool(origin, {
-    connections: account.connections,
-    pipelining: 1,
-    headersTimeout: account.timeoutMs,
-    bodyTimeout: account.timeoutMs,
-    maxResponseSize: account.maxResponseBytes,
-    // Shorter than most servers keep an idle connection, so that theirs is rarely the one to close it.
-    keepAliveTimeout: 4_000,
-    connect: { timeout: account.connectTimeoutMs, ...account.tls },
-  });
+  const pool = new Pool(origin, bounded(account, account.tls));
   const authorizer = createAuthorizer(account);
   const { failures, coolDownMs } = account.breaker;
   const breaker = circuitBreaker(
@@ -60,7 +52,7 @@ export function connectTo(account: Account): Downstream {
   const prefix = pathname === "/" ? "" : pathname;
 
   async function send(question: Question, signal: AbortSignal): Promise<Answer> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(account.timeoutMs)]);
+    const limit = within(account, signal);
     const authorization = await authorizer.header(limit).catch((error: unknown) => {
       throw new Unanswered(`No token was to be had: ${messageOf(error)}`, false, error);
     });
@@ -81,14 +73,15 @@ export function connectTo(account: Account): Downstream {
       });
       const text = await response.body.text();
       if (response.statusCode === 401) authorizer.refused();
+      const wait = retryAfterMs(response.headers["retry-after"]);
       return {
         status: response.statusCode,
         body: readObject(text),
-        ...retryAfterOf(response.headers["retry-after"]),
+        ...(wait !== undefined && { retryAfterMs: wait }),
         ...(typeof response.headers.etag === "string" && { etag: response.headers.etag }),
       };
     } catch (error) {
-      throw new Unanswered(explain(error, signal), maybeDelivered(error), error);
+      throw new Unanswered(whyUnanswered(error, signal, "The broker"), maybeDelivered(error), error);
     }
   }
 
@@ -103,30 +96,6 @@ export function connectTo(account: Account): Downstream {
     },
     close: () => pool.close(),
   };
-}
-
-function queryOf(query: Question["query"]): string {
-  const given = Object.entries(query ?? {}).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
-}
-
-function readObject(text: string): JsonObject | undefined {
-  try {
-    const value = JSON.parse(text) as Json;
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-// Longer waits than a day are taken for mistakes.
-const longestWaitMs = 24 * 60 * 60 * 1000;
-
-/** RFC 9110: seconds, or a date. */
-function retryAfterOf(header: string | string[] | undefined): { retryAfterMs?: number } {
-  if (typeof header !== "string") return {};
-  const ms = /^\d{1,9}$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return Number.isFinite(ms) && ms >= 0 ? { retryAfterMs: Math.min(ms, longestWaitMs) } : {};
 }
 
 // Errors of connecting: nothing of the request was sent yet.
@@ -151,18 +120,6 @@ const certificateCodes = new Set([
   "UNABLE_TO_GET_ISSUER_CERT",
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
 ]);
-
-function explain(error: unknown, signal: AbortSignal): string {
-  if (signal.aborted) return "The request was given up.";
-  if (error instanceof errors.ResponseExceededMaxSizeError) return "The broker's answer is larger than allowed.";
-  if ((error as { readonly name?: unknown }).name === "TimeoutError") return "The broker did not answer in time.";
-  return `The broker could not be asked (${codeOf(error) || messageOf(error)}).`;
-}
-
-function codeOf(error: unknown): string {
-  const { code } = error as { readonly code?: unknown };
-  return typeof code === "string" ? code : "";
-}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : "unknown reason";

@@ -1,6 +1,7 @@
 /** Ceph's admin API (docs.ceph.com, "Admin Operations"): plain HTTP, signed as requests to S3 are. */
 import { createHash, createHmac, type Hash, type Hmac } from "node:crypto";
 import { Agent, request } from "undici";
+import { bounded } from "#outbound";
 import type { Account } from "./settings.ts";
 
 /** Undefined: there is no such thing. Throws an error whose name is Ceph's code. */
@@ -11,9 +12,12 @@ export type AskCeph = (
   signal: AbortSignal,
 ) => Promise<unknown>;
 
+/** A user's record or a bucket's figures: some kilobytes. */
+const maxResponseBytes = 4 * 1024 * 1024;
+
 export async function openAdmin(account: Account): Promise<AskCeph> {
   const { SignatureV4 } = await import("@smithy/signature-v4");
-  const { accessKeyId, secretAccessKey, region, endpoint = "", requestTimeoutMs: headersTimeout } = account;
+  const { accessKeyId, secretAccessKey, region, endpoint = "", requestTimeoutMs: timeoutMs } = account;
   const signer = new SignatureV4({
     service: "s3",
     region,
@@ -22,11 +26,8 @@ export async function openAdmin(account: Account): Promise<AskCeph> {
     uriEscapePath: false,
   });
   const { protocol, hostname, port, host, origin } = new URL(endpoint);
-  const dispatcher = new Agent({
-    headersTimeout,
-    bodyTimeout: headersTimeout,
-    connect: { timeout: headersTimeout, ...(account.ca !== undefined && { ca: account.ca }) },
-  });
+  const bounds = { connectTimeoutMs: timeoutMs, timeoutMs, maxResponseBytes };
+  const dispatcher = new Agent(bounded(bounds, account.ca === undefined ? {} : { ca: account.ca }));
   return async (method, what, query, signal) => {
     signal.throwIfAborted();
     const path = `/admin/${what}`;

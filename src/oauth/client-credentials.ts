@@ -22,11 +22,16 @@ export interface TokenSource {
 
 /** A token is replaced so long before its end, so that none runs out on its way. */
 const earlyMs = 30_000;
+/** A token with all its claims is some kilobytes. */
+const maxResponseBytes = 256 * 1024;
 /** RFC 6749 leaves the lifetime open where the server does not tell. */
 const assumedSeconds = 300;
 
 export function createTokenSource(endpoint: TokenEndpoint): TokenSource {
-  const agent = new Agent({ connect: { timeout: endpoint.connectTimeoutMs, ...endpoint.tls } });
+  const agent = new Agent({
+    maxResponseSize: maxResponseBytes,
+    connect: { timeout: endpoint.connectTimeoutMs, ...endpoint.tls },
+  });
   const { origin, protocol } = new URL(endpoint.tokenUrl);
   const server: oauth.AuthorizationServer = { issuer: origin, token_endpoint: endpoint.tokenUrl };
   const client: oauth.Client = { client_id: endpoint.clientId };
