@@ -1,5 +1,6 @@
 /** The command line: what an operator types. */
 import { conformance } from "./conformance/command.ts";
+import { isOperationCommand, operationCommand, operationHelp } from "./operation-commands.ts";
 import { isOrphanCommand, orphanCommand, orphanHelp } from "./orphan-commands.ts";
 import { isProviderCommand, providerCommand, providerHelp } from "./provider-commands.ts";
 import { isTaskCommand, taskCommand, taskHelp } from "./task-commands.ts";
@@ -18,6 +19,7 @@ const help = `lotse: Open Service Broker API 2.17 for the Deutsche Verwaltungscl
   lotse token list              list tokens, without their secrets
   lotse token revoke ID         refuse the token from now on
 ${providerHelp}
+${operationHelp}
 ${orphanHelp}
 ${taskHelp}
   lotse conformance URL ...     check any OSB broker against the specification; lotse conformance --help tells how
@@ -25,7 +27,7 @@ ${taskHelp}
   lotse --help                  this text
 
 Settings come from the environment (LOTSE_HOST, LOTSE_PORT, LOTSE_DATA_DIR, LOTSE_CONFIG, LOTSE_CATALOG,
-LOTSE_DATABASE_URL) and from lotse.yaml. Commands about providers, orphans and tasks ask the broker at LOTSE_URL with the token LOTSE_TOKEN;
+LOTSE_DATABASE_URL) and from lotse.yaml. Commands about providers, operations, orphans and tasks ask the broker at LOTSE_URL with the token LOTSE_TOKEN;
 where Lotse runs, without both, the file first-run.json says them. Secrets are never taken from the command line.`;
 
 /** Only when it is needed, as the whole broker comes with it. */
@@ -36,6 +38,7 @@ const secretsOf = async (adapter: string) => (await bringBroker()).secretsOf(ada
 /** Those that ask a running broker. */
 function remoteCommand(args: readonly string[]): typeof providerCommand | undefined {
   if (isProviderCommand(args)) return providerCommand;
+  if (isOperationCommand(args)) return operationCommand;
   if (isOrphanCommand(args)) return orphanCommand;
   return isTaskCommand(args) ? taskCommand : undefined;
 }

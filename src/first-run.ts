@@ -19,7 +19,8 @@ export const firstRunFile = (dataDirectory: string): string => join(dataDirector
 
 /**
  * Makes what is missing: a platform if there is none, a token if there is none. Each is written to the file before it is
- * made, so that a start that was killed in between leaves no account whose password nobody knows.
+ * made, so that a start that was killed in between leaves no account whose password nobody knows. Where the file is still
+ * there, it is told where Lotse listens now: commands ask there.
  */
 export async function createFirstAccounts(
   { accounts, tokens, desk }: Pick<AdminParts, "accounts" | "tokens" | "desk">,
@@ -30,6 +31,8 @@ export async function createFirstAccounts(
 ): Promise<void> {
   const file = firstRunFile(dataDirectory);
   const doer = { actor: { by: "lotse" } };
+  const { url: before } = readFirstRun(file);
+  if (before !== undefined && before !== url) note(file, { url });
   if ((await accounts.list({ limit: 1 })).length === 0) {
     const password = generatePassword(randomBytes);
     note(file, { url, username: "platform", password: password.reveal() });

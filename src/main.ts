@@ -34,6 +34,7 @@ import type { Accounts } from "./store/accounts.ts";
 import { createAdoptions } from "./store/adoptions.ts";
 import { createBeliefs } from "./store/beliefs.ts";
 import { holdDataDirectory } from "./store/data-directory.ts";
+import { createRetry } from "./store/due.ts";
 import type { OpenStore } from "./store/open.ts";
 import { createOrphans } from "./store/orphans.ts";
 import { forgetBefore } from "./store/retention.ts";
@@ -200,6 +201,7 @@ async function open(
     orphans: { ledger: orphans, inventory, adopting },
     usage: { instance: (uid: string) => store.readInstanceByUid(uid), of: engine.usage },
     tasks: { all: tasks, wake: engine.wake, ended: metrics.task },
+    operations: { retry: createRetry(knex), wake: engine.wake },
   };
   const authenticator = createAuthenticator({
     findAccounts: async (username) =>

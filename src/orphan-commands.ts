@@ -1,6 +1,7 @@
 /** The commands about orphans and adoption. They ask a running broker's management API, from wherever they are. */
 import type { Json, JsonObject } from "./core/json.ts";
-import { type Api, connect, type Environment, Refusal, readDocument } from "./provider-commands.ts";
+import { readDocument } from "./document-file.ts";
+import { type Api, connect, type Environment, itemsOf, Refusal, reporting } from "./management-client.ts";
 
 export const orphanHelp = `  lotse orphans                 what providers have and Lotse does not know of, what they miss, and what to do
   lotse orphans look NAME       compare now with what the provider has
@@ -22,44 +23,32 @@ export function isOrphanCommand([group, ...words]: readonly string[]): boolean {
 }
 
 /** Returns the exit code. */
-export async function orphanCommand(args: readonly string[], env: Environment, cwd: string): Promise<number> {
+export function orphanCommand(args: readonly string[], env: Environment, cwd: string): Promise<number> {
   const [group, action, first = "", second = ""] = args;
-  try {
+  return reporting(async () => {
     const api = connect(env, cwd);
-    if (group === "adopt") return await adopt(api, readDocument(action ?? "", cwd), args.includes("--for-real"));
-    if (action === "look") return await look(api, first);
-    if (action === "dismiss") await dismiss(api, first, second);
+    if (group === "adopt") return adopt(api, readDocument(action ?? "", cwd), args.includes("--for-real"));
+    if (action === "look") await look(api, first);
+    else if (action === "dismiss") await dismiss(api, first, second);
     else await list(api);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    console.error(`lotse: ${error.message}`);
-    return 1;
-  }
+  });
 }
 
 async function list(api: Api): Promise<void> {
-  for (let cursor = "", any = false; ; ) {
-    const { body } = await api.ask("GET", `/orphans?state=open&limit=200${cursor === "" ? "" : `&cursor=${cursor}`}`);
-    for (const orphan of body.items as readonly JsonObject[]) {
-      any = true;
-      const { id, kind, provider, name, firstSeen, operation, suggestion } = orphan;
-      console.log([id, kind, provider, name, `since ${firstSeen}`, `operation ${operation ?? "unknown"}`].join("\t"));
-      console.log(`  ${suggestion}`);
-    }
-    if (typeof body.next !== "string") {
-      if (!any) console.log("Nothing is open: as far as was looked, Lotse and the providers agree.");
-      return;
-    }
-    cursor = body.next;
+  let any = false;
+  for await (const orphan of itemsOf(api, "/orphans", { state: "open" })) {
+    any = true;
+    const { id, kind, provider, name, firstSeen, operation, suggestion } = orphan;
+    console.log([id, kind, provider, name, `since ${firstSeen}`, `operation ${operation ?? "unknown"}`].join("\t"));
+    console.log(`  ${suggestion}`);
   }
+  if (!any) console.log("Nothing is open: as far as was looked, Lotse and the providers agree.");
 }
 
-async function look(api: Api, name: string): Promise<number> {
+async function look(api: Api, name: string): Promise<void> {
   const { body } = await api.ask("POST", `/providers/${encodeURIComponent(name)}/inventory`);
   if (body.is !== "compared") throw new Refusal(`${name} could not be compared: ${body.reason}`);
   console.log(`${name}: ${body.found} differences, ${body.fresh} of them new; ${body.gone} earlier ones are gone`);
-  return 0;
 }
 
 async function dismiss(api: Api, id: string, reason: string): Promise<void> {

@@ -1,12 +1,10 @@
 /** The commands about providers and their catalogs. They ask a running broker's management API, from wherever they are. */
-import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { formatProblem, type Problem } from "./config/problem.ts";
+import type { Problem } from "./config/problem.ts";
 import { readSecret } from "./config/secrets.ts";
-import { parseYamlFile, type YamlFile } from "./config/yaml-file.ts";
 import { isJsonObject, type Json, type JsonObject } from "./core/json.ts";
-import { Secret } from "./core/secret.ts";
-import { firstRunFile, readFirstRun } from "./first-run.ts";
+import { listed, readDocument, readDocumentFile } from "./document-file.ts";
+import { type Api, connect, type Environment, itemsOf, Refusal, reporting } from "./management-client.ts";
 
 export const providerHelp = `  lotse provider list           list providers, their state and what the last reading of their catalogs came to
   lotse provider show NAME      everything about one, but its secrets
@@ -51,23 +49,18 @@ export function isProviderCommand(args: readonly string[]): boolean {
   );
 }
 
-/** What a no of the broker's is told as. */
-export class Refusal extends Error {}
-
-export type Environment = { readonly [name: string]: string | undefined };
-
 /** Names of an adapter's settings that hold secrets; none for an adapter that is not known here. */
 export type SecretsOf = (adapter: string) => Promise<readonly string[]>;
 
 /** Returns the exit code. LOTSE_URL and LOTSE_TOKEN say whom to ask and who asks; without, the first start's file does. */
-export async function providerCommand(
+export function providerCommand(
   args: readonly string[],
   env: Environment,
   cwd: string,
   secretsOf: SecretsOf,
 ): Promise<number> {
   const [group = "", action = "", name = "", word] = args;
-  try {
+  return reporting(async () => {
     const api = connect(env, cwd);
     if (group === "snapshots")
       await (action === "list" ? listSnapshots(api, name) : publishSnapshot(api, name, word ?? ""));
@@ -77,89 +70,16 @@ export async function providerCommand(
       await write(api, action, name, await withSecrets(word ?? "", env, cwd, secretsOf));
     else if (action === "refresh") await refresh(api, name);
     else await act(api, action, name, word);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    console.error(`lotse: ${error.message}`);
-    return 1;
-  }
-}
-
-export interface Api {
-  ask(method: string, path: string, body?: Json, headers?: Readonly<Record<string, string>>): Promise<Told>;
-}
-
-export interface Told {
-  readonly body: JsonObject;
-  readonly etag: string;
-}
-
-export function connect(env: Environment, cwd: string): Api {
-  const file = firstRunFile(resolve(cwd, env.LOTSE_DATA_DIR || "data"));
-  const first = readFirstRun(file);
-  const url = (env.LOTSE_URL || first.url)?.replace(/\/+$/, "");
-  const token = new Secret(env.LOTSE_TOKEN || first.adminToken || "");
-  if (url === undefined || token.reveal() === "")
-    throw new Refusal(
-      `this command asks a running broker. Set LOTSE_URL to its address and LOTSE_TOKEN to a token of its management API, or LOTSE_DATA_DIR to its data directory, whose first-run.json says both; ${file} does not.`,
-    );
-  return {
-    async ask(method, path, body, headers = {}) {
-      const answer = await fetch(`${url}/api/v1${path}`, {
-        method,
-        headers: {
-          authorization: `Bearer ${token.reveal()}`,
-          ...(body !== undefined && { "content-type": "application/json" }),
-          ...headers,
-        },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      }).catch((error: Error) => {
-        const { cause } = error;
-        const why = cause instanceof Error ? cause : error;
-        const refused = "code" in why && why.code === "ECONNREFUSED";
-        throw new Refusal(
-          `the broker at ${url} cannot be asked: ${refused ? "nothing answers there. Does it run?" : why.message}`,
-        );
-      });
-      const json = readJson(await answer.text());
-      if (isJsonObject(json) && answer.ok) return { body: json, etag: answer.headers.get("etag") ?? "" };
-      throw new Refusal(isJsonObject(json) && "detail" in json ? explain(json) : notLotse(answer.url, answer.status));
-    },
-  };
-}
-
-/** Undefined: it is no JSON, and so no answer of the management API. */
-function readJson(text: string): Json | undefined {
-  try {
-    return text === "" ? {} : (JSON.parse(text) as Json);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Every no of the management API says why; whatever answers otherwise is something else. */
-const notLotse = (asked: string, status: number): string =>
-  `${asked} answered ${status}, and not as Lotse's management API does. LOTSE_URL is to be the broker's own address and no more, such as http://127.0.0.1:8080.`;
-
-/** A problem of RFC 9457 for a terminal: what, and beneath it where. */
-function explain({ detail, errors }: JsonObject): string {
-  const places = Array.isArray(errors) ? (errors as readonly JsonObject[]) : [];
-  const lines = places.map((each) => `  ${each.pointer ?? each.parameter ?? ""}: ${each.detail ?? ""}`);
-  return [String(detail), ...lines].join("\n");
+  });
 }
 
 const pathOf = (name: string) => `/providers/${encodeURIComponent(name)}`;
 
 async function list(api: Api): Promise<void> {
-  for (let cursor = ""; ; ) {
-    const { body } = await api.ask("GET", `/providers?limit=200${cursor === "" ? "" : `&cursor=${cursor}`}`);
-    for (const provider of body.items as readonly JsonObject[]) {
-      const reading = isJsonObject(provider.reading) ? provider.reading : {};
-      const catalog = reading.failure ?? (reading.readAt === undefined ? "-" : `read ${reading.readAt}`);
-      console.log([provider.name, provider.state, provider.adapter, provider.origin, catalog].join("\t"));
-    }
-    if (typeof body.next !== "string") return;
-    cursor = body.next;
+  for await (const provider of itemsOf(api, "/providers", {})) {
+    const reading = isJsonObject(provider.reading) ? provider.reading : {};
+    const catalog = reading.failure ?? (reading.readAt === undefined ? "-" : `read ${reading.readAt}`);
+    console.log([provider.name, provider.state, provider.adapter, provider.origin, catalog].join("\t"));
   }
 }
 
@@ -237,35 +157,12 @@ async function setOverlay(api: Api, name: string, document: JsonObject): Promise
   for (const note of body.notes as readonly string[]) if (note.startsWith(`${name}: `)) console.log(`  ${note}`);
 }
 
-export function readDocument(path: string, cwd: string): JsonObject {
-  return readFile(path, cwd).document;
-}
-
-function readFile(path: string, cwd: string): { readonly file: YamlFile; readonly document: JsonObject } {
-  const file = parseYamlFile(textOf(path, cwd), path);
-  if (file.problems.length > 0) throw new Refusal(listed(file.problems));
-  if (!isJsonObject(file.value)) throw new Refusal(`${path} must hold keys and values.`);
-  return { file, document: file.value };
-}
-
-const listed = (problems: readonly Problem[]): string => problems.map(formatProblem).join("\n");
-
-function textOf(path: string, cwd: string): string {
-  try {
-    return readFileSync(resolve(cwd, path), "utf8");
-  } catch (error) {
-    const { code } = error as { readonly code?: string };
-    const why = code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a directory" : String(code);
-    throw new Refusal(`${path} cannot be read: ${why}.`);
-  }
-}
-
 /**
  * References to secrets below `settings` are replaced by what they point to, here, where those are. What the adapter calls
  * a secret must be such a reference, as in lotse.yaml; null takes a secret away.
  */
 async function withSecrets(path: string, env: Environment, cwd: string, secretsOf: SecretsOf): Promise<JsonObject> {
-  const { file, document } = readFile(path, cwd);
+  const { file, document } = readDocumentFile(path, cwd);
   const settings = isJsonObject(document.settings) ? document.settings : {};
   const source = { env, directory: dirname(resolve(cwd, path)) };
   const problems: Problem[] = [];

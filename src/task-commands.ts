@@ -2,7 +2,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
 import { isJsonObject, type JsonObject } from "./core/json.ts";
-import { type Api, connect, type Environment, Refusal, readDocument } from "./provider-commands.ts";
+import { readDocument } from "./document-file.ts";
+import { type Api, connect, type Environment, itemsOf, Refusal, reporting } from "./management-client.ts";
 
 export const taskHelp = `  lotse tasks                   orders that people carry out and that are not over
   lotse tasks list [STATE]      the same, or those in a state: open, claimed, asked, completed, rejected, withdrawn
@@ -43,9 +44,9 @@ export function isTaskCommand([group, action, ...words]: readonly string[]): boo
 }
 
 /** Returns the exit code. */
-export async function taskCommand(args: readonly string[], env: Environment, cwd: string): Promise<number> {
+export function taskCommand(args: readonly string[], env: Environment, cwd: string): Promise<number> {
   const [, action = "list", id = "", word = "", option] = args;
-  try {
+  return reporting(async () => {
     const api = connect(env, cwd);
     const path = `/tasks/${encodeURIComponent(id)}`;
     if (action === "list") await list(api, id === "" ? ["open", "claimed", "asked"] : [id]);
@@ -57,12 +58,7 @@ export async function taskCommand(args: readonly string[], env: Environment, cwd
       const { etag } = await api.ask("GET", path);
       told(await api.ask("POST", `${path}/${action}`, bodyOf(action, word, cwd), { "if-match": etag }));
     }
-    return 0;
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    console.error(`lotse: ${error.message}`);
-    return 1;
-  }
+  });
 }
 
 function bodyOf(action: string, word: string, cwd: string): JsonObject | undefined {
@@ -74,19 +70,13 @@ function bodyOf(action: string, word: string, cwd: string): JsonObject | undefin
 async function list(api: Api, states: readonly string[]): Promise<void> {
   let any = false;
   for (const state of states)
-    for (let cursor = ""; ; ) {
-      const more = cursor === "" ? "" : `&cursor=${cursor}`;
-      const { body } = await api.ask("GET", `/tasks?limit=200&state=${encodeURIComponent(state)}${more}`);
-      for (const task of body.items as readonly JsonObject[]) {
-        any = true;
-        const { id, provider, verb, title, owner, dueAt, overdue, endedAt, leadSeconds } = task;
-        const time = endedAt === undefined ? `due ${dueAt}${overdue === true ? ", OVERDUE" : ""}` : `ended ${endedAt}`;
-        console.log(
-          [id, task.state, provider, verb, title, owner ?? "-", time, `${hours(Number(leadSeconds))} h`].join("\t"),
-        );
-      }
-      if (typeof body.next !== "string") break;
-      cursor = body.next;
+    for await (const task of itemsOf(api, "/tasks", { state })) {
+      any = true;
+      const { id, provider, verb, title, owner, dueAt, overdue, endedAt, leadSeconds } = task;
+      const time = endedAt === undefined ? `due ${dueAt}${overdue === true ? ", OVERDUE" : ""}` : `ended ${endedAt}`;
+      console.log(
+        [id, task.state, provider, verb, title, owner ?? "-", time, `${hours(Number(leadSeconds))} h`].join("\t"),
+      );
     }
   if (!any) console.log("There are no such tasks.");
 }

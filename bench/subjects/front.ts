@@ -7,6 +7,7 @@ import { buildCatalog } from "../../src/catalog/build-catalog.ts";
 import { projectCatalog } from "../../src/catalog/project.ts";
 import { readCatalog } from "../../src/catalog/read-catalog.ts";
 import { readConfig } from "../../src/config.ts";
+import { newIds } from "../../src/configured-store.ts";
 import { findPlan } from "../../src/core/catalog.ts";
 import { decideProvision, type ProvisionAsk } from "../../src/core/provision.ts";
 import { refuse } from "../../src/core/refusal.ts";
@@ -15,7 +16,6 @@ import { createAuthenticator, readBasicCredentials } from "../../src/http/basic-
 import { hashPassword, verifyPassword } from "../../src/http/password.ts";
 import type { Reply } from "../../src/lifecycle/carry-out.ts";
 import { inTurns, openLogOutput, timestamp } from "../../src/log-output.ts";
-import { newIds } from "../../src/main.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { prepareCatalog } from "../../src/osb/catalog-response.ts";
 import { createRequestLog } from "../../src/request-log.ts";
@@ -84,7 +84,7 @@ const app = await buildApp({
   switches: config.osb,
   authenticate: authenticator.authenticate,
   // Nobody asks the management API here, nor does any provider call.
-  admin: { federation: {}, orphans: {}, tasks: {} } as AdminParts,
+  admin: { federation: {}, orphans: {}, tasks: {}, operations: {} } as AdminParts,
   ping: async () => {},
   metrics: createMetrics(() => 0),
   log: pino({ base: null, timestamp }, output),

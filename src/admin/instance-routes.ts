@@ -5,7 +5,7 @@ import { endOfTime } from "../core/settle.ts";
 import type { ListAsk, ListedBinding, ListedInstance, ListedOperation } from "../store/lists.ts";
 import { providersOf, reaches } from "./guard.ts";
 import { answerPage, listQuery, type PageQuery, pageOf, readCursor } from "./paging.ts";
-import type { AdminParts } from "./parts.ts";
+import { type AdminParts, doerOf } from "./parts.ts";
 import { nameFilter, platformFilter } from "./platform-names.ts";
 import { Problem, problemResponse } from "./problem.ts";
 import { describeRoute, text, time, timeOf } from "./shapes.ts";
@@ -88,6 +88,7 @@ const operation = {
 } as const;
 
 const filter = { type: "string", maxLength: 255 } as const;
+const byToken = { type: "object", properties: { token: filter } } as const;
 
 interface Asked extends PageQuery {
   readonly platform?: string;
@@ -100,7 +101,7 @@ interface Asked extends PageQuery {
   readonly state?: string;
 }
 
-export function addInstanceRoutes(app: FastifyInstance, { accounts, lists }: AdminParts): void {
+export function addInstanceRoutes(app: FastifyInstance, { accounts, lists, operations, now }: AdminParts): void {
   /** What both lists begin with; undefined if nothing can be found. */
   async function prepare(request: FastifyRequest, list: string) {
     const query = request.query as Asked;
@@ -202,19 +203,49 @@ export function addInstanceRoutes(app: FastifyInstance, { accounts, lists }: Adm
     },
   );
 
+  async function findOperation(request: FastifyRequest): Promise<ListedOperation> {
+    const row = await lists.operation((request.params as { readonly token: string }).token);
+    if (row === undefined || !reaches(request, row.provider)) throw new Problem("NotFound");
+    return row;
+  }
+
   app.get(
     "/operations/:token",
     {
       config: { action: "operations.read" },
       schema: describeRoute("An operation", {
-        params: { type: "object", properties: { token: filter } },
+        params: byToken,
+        response: { 200: operation, default: problemResponse },
+      }),
+    },
+    async (request) => shownOperation(await findOperation(request), await accounts.names()),
+  );
+
+  app.post(
+    "/operations/:token/retry",
+    {
+      config: { action: "operations.retry" },
+      schema: describeRoute("Take the next step of an open operation now, and not only at `dueAt`", {
+        params: byToken,
         response: { 200: operation, default: problemResponse },
       }),
     },
     async (request) => {
-      const row = await lists.operation((request.params as { readonly token: string }).token);
-      if (row === undefined || !reaches(request, row.provider)) throw new Problem("NotFound");
-      return shownOperation(row, await accounts.names());
+      const { token, state, kind, platformId, instanceId, bindingId, provider } = await findOperation(request);
+      if (state !== "open") throw new Problem("OperationOver");
+      // A step that is under way, or due already, needs no hurry.
+      await operations.retry(token, {
+        ...doerOf(request),
+        at: now(),
+        action: "operation.retried",
+        outcome: "succeeded",
+        platformId,
+        instanceId,
+        ...(bindingId !== undefined && { bindingId }),
+        details: { operation: token, kind, provider },
+      });
+      operations.wake();
+      return shownOperation(await findOperation(request), await accounts.names());
     },
   );
 }

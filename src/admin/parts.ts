@@ -11,6 +11,7 @@ import type { Releasing } from "../providers/releasing.ts";
 import { type Accounts, createAccounts } from "../store/accounts.ts";
 import { type AuditReport, verifyAudit } from "../store/audit.ts";
 import type { Curation } from "../store/curation.ts";
+import type { RetryNow } from "../store/due.ts";
 import { createLists, type Lists } from "../store/lists.ts";
 import type { OpenStore } from "../store/open.ts";
 import type { Orphans } from "../store/orphans.ts";
@@ -39,6 +40,14 @@ export interface AdminParts extends AccountParts {
   readonly orphans: OrphanParts;
   readonly usage: UsageParts;
   readonly tasks: TaskParts;
+  readonly operations: OperationParts;
+}
+
+/** What was ordered and is being carried out. */
+export interface OperationParts {
+  readonly retry: RetryNow;
+  /** Looks for due operations now. */
+  readonly wake: () => void;
 }
 
 /** Orders that people carry out. */

@@ -33,6 +33,7 @@ export const problemCodes = {
   Unreadable: [409, "The provider's catalog cannot be read."],
   NotOpen: [409, "Only an open finding can be dismissed."],
   NotAdoptable: [409, "It cannot be adopted; errors says what is in the way, all of it at once."],
+  OperationOver: [409, "The operation is over."],
   TaskOver: [409, "The task is over."],
   NotClaimed: [409, "Claim the task first. Claiming takes over what somebody else works on."],
   NotAsked: [409, "There is no question to answer."],

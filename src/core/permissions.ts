@@ -42,6 +42,7 @@ const table = {
   "visibility.edit": { administrator: all },
   "instances.read": { administrator: all, "provider-editor": own, reviewer: all, auditor: all },
   "operations.read": { administrator: all, "provider-editor": own, reviewer: all, auditor: all },
+  "operations.retry": { administrator: all, "provider-editor": own },
   // It names people.
   "audit.read": { administrator: all, auditor: all },
   "tokens.read": { administrator: all, auditor: all },

@@ -1,6 +1,8 @@
-/** Makes an operation due because something it waits for has happened: a task was changed, a provider called back. */
+/** Makes an operation due because something it waits for has happened, or because somebody does not want to wait. */
 import type { Knex } from "knex";
+import type { AuditEntry } from "../core/change.ts";
 import type { Millis } from "../core/model.ts";
+import { insertAudit } from "./audit.ts";
 
 /**
  * The open operation with this token is due now, on whichever replica looks first; false: there is none. `knex` may be
@@ -20,3 +22,23 @@ export async function makeDue(knex: Knex, token: string, now: Millis): Promise<b
     });
   return changed === 1;
 }
+
+/**
+ * Makes an open operation due at `audit.at`, and notes who wanted it. False: there is nothing to hurry, because a step is
+ * under way or was due already, or because the operation is over.
+ */
+export type RetryNow = (token: string, audit: AuditEntry) => Promise<boolean>;
+
+export const createRetry =
+  (knex: Knex): RetryNow =>
+  (token, audit) =>
+    knex.transaction(async (transaction) => {
+      const changed: number = await transaction("operations")
+        .where({ token, state: "open" })
+        .where("due_at", ">", audit.at)
+        .where((free) => free.whereNull("lease_until").orWhere("lease_until", "<=", audit.at))
+        .update({ due_at: audit.at });
+      if (changed === 0) return false;
+      await insertAudit(transaction, audit);
+      return true;
+    });

@@ -6,7 +6,8 @@ import type { Instance, Operation } from "../../src/core/model.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { mergePages } from "../../src/store/walk.ts";
 import { type AskAdmin, clientOf } from "../support/admin.ts";
-import { access, order, startTestBroker, type TestBroker } from "../support/broker.ts";
+import { access, asyncPlan, order, startTestBroker, type TestBroker } from "../support/broker.ts";
+import { createGate } from "../support/gate.ts";
 import { postgresqlForTests } from "../support/postgresql.ts";
 import { type Asked, queryPlan } from "../support/query-plan.ts";
 import { createScripted } from "../support/scripted.ts";
@@ -258,6 +259,38 @@ story("the clean-up of a failed order has no deadline, and lists tell none", asy
   while ((await operations())[0]?.state === "open") await new Promise((resolve) => setTimeout(resolve, 20));
   t.match(await operations(), [{ state: "succeeded", attempt: 2 }, { state: "failed" }]);
   t.equal(broker.inventory.size, 0);
+});
+
+story("an operation that waits is taken up at once when somebody says so, and the trail says who", async (t, start) => {
+  const broker = await start();
+  const hourMs = 3_600_000;
+  broker.script.provision.push(() => ({ state: "pending", handle: {}, afterMs: hourMs }));
+  const asked = await broker.ask("PUT", "/service_instances/i1?accepts_incomplete=true", order(asyncPlan));
+  t.equal(asked.status, 202);
+  const { ask, id } = await clientOf(broker);
+  const waits = async () => (await all(t, ask, "/operations?state=open"))[0];
+  while (Date.parse(String((await waits())?.dueAt)) < Date.now() + hourMs / 2)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  const path = `/operations/${(await waits())?.token}`;
+
+  const others = await clientOf(broker, { roles: ["provider-editor"], providers: ["it-nord"] });
+  t.equal((await others.ask("POST", `${path}/retry`)).status, 404, "another provider's is as unknown as none");
+  const auditor = await clientOf(broker, { roles: ["auditor"] });
+  t.equal((await auditor.ask("POST", `${path}/retry`)).status, 403);
+  t.equal((await ask("POST", "/operations/none/retry")).status, 404);
+
+  const gate = createGate(broker.succeed);
+  broker.script.poll.push(gate.act);
+  t.match(await ask("POST", `${path}/retry`), { status: 200, body: { state: "open" } });
+  await gate.entered;
+  t.equal((await ask("POST", `${path}/retry`)).status, 200, "a step that is under way is left to it");
+  gate.open();
+  while ((await ask("GET", path)).body.state === "open") await new Promise((resolve) => setTimeout(resolve, 20));
+  t.match((await ask("GET", path)).body, { state: "succeeded", attempt: 2 });
+  t.match(await ask("POST", `${path}/retry`), { status: 409, body: { code: "OperationOver" } });
+  const [trail, ...more] = await all(t, ask, "/audit?action=operation.retried");
+  t.match(trail, { actor: { principal: "anna", token: id }, instanceId: "i1", details: { provider: "scripted" } });
+  t.same(more, [], "where nothing was hurried, nothing is noted");
 });
 
 story("the audit trail is found by action, platform, instance and time", async (t, start) => {

@@ -32,6 +32,7 @@ const decided: { readonly [action in Action]: readonly [...(Reach | "-")[]] } = 
   "visibility.edit": ["all", "-", "-", "-", "-"],
   "instances.read": ["all", "own", "all", "all", "-"],
   "operations.read": ["all", "own", "all", "all", "-"],
+  "operations.retry": ["all", "own", "-", "-", "-"],
   "audit.read": ["all", "-", "-", "all", "-"],
   "tokens.read": ["all", "-", "-", "all", "-"],
   "tokens.manage": ["all", "-", "-", "-", "-"],

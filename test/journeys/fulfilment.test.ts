@@ -417,6 +417,18 @@ story("an order goes on where it stood after kill -9, and is not made twice", as
   await broker.ask("PUT", `${binding}?accepts_incomplete=true`, ids);
   const listed = await tasks();
   const [bound = ""] = listed.stdout.split("\t");
+  const operations = (...words: readonly string[]) =>
+    lotse(["operations", ...words], { LOTSE_URL: broker.url, LOTSE_TOKEN: adminToken });
+  const waiting = await operations();
+  const [token = ""] = waiting.stdout.split("\t");
+  t.match(
+    waiting.stdout,
+    /^\S+\tbind\tlandesit-sued-inbox\tbinding \S+ of instance \S+\t0 failures in a row, next at /,
+  );
+  t.match(waiting.stdout, /\n {2}\S/, "and beneath it what its customer reads");
+  t.match(await operations("retry", token), { code: 0, stdout: `${token}\tbind\t` });
+  t.match(await operations("retry", "none"), { code: 1, stderr: /There is no such thing here/ });
+  t.match(await operations("retry"), { code: 2, stderr: /no command/ });
   t.match(listed.stdout, /\topen\tlandesit-sued-inbox\tbind\tKI-Gebäudeerkennung, Lauf bis 10 km²\t-\tdue /);
   t.match((await tasks("claim", bound)).stdout, `${bound}: claimed`);
   t.match((await tasks("attach", bound, "LICENSE")).stdout, `${bound}: claimed`);
@@ -424,6 +436,9 @@ story("an order goes on where it stood after kill -9, and is not made twice", as
   writeFileSync(result, "access:\n  credentials: { uri: https://ergebnis.example/1 }\n");
   t.match(await tasks("complete", bound, result), { code: 0, stdout: `${bound}: completed\n` });
   t.match(await tasks("show", id), { stdout: /area: "Musterstadt, canary-area" {2}\(Name oder/ });
+  while ((await operations()).stdout !== "No operation is under way.\n")
+    await new Promise((next) => setTimeout(next, 50));
+  t.match(await operations("retry", token), { code: 1, stderr: /The operation is over/ });
   t.match(await tasks("reject", id, "too late"), { code: 1, stderr: /The task is over/ });
 });
 

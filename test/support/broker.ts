@@ -29,6 +29,7 @@ import { createInventory } from "../../src/providers/inventory.ts";
 import { createRequestLog } from "../../src/request-log.ts";
 import { createAdoptions } from "../../src/store/adoptions.ts";
 import { createBeliefs } from "../../src/store/beliefs.ts";
+import { createRetry } from "../../src/store/due.ts";
 import { type OpenStore, openStore } from "../../src/store/open.ts";
 import { createOrphans } from "../../src/store/orphans.ts";
 import { openSeal } from "../../src/store/seal.ts";
@@ -199,6 +200,7 @@ export async function startTestBroker(t: Test, wanted: Wanted): Promise<TestBrok
     orphans: { ledger, inventory, adopting },
     usage: { instance: (uid: string) => open.store.readInstanceByUid(uid), of: engine.usage },
     tasks: { all: tasks, wake: engine.wake, ended: metrics.task },
+    operations: { retry: createRetry(open.knex), wake: engine.wake },
   };
   const app = await buildApp({
     lifecycle,
