@@ -124,7 +124,7 @@ const wrongAdapters: readonly [string, RegExp, Parameters<typeof scriptedSubject
   ],
   [
     "names what it makes after the attempt",
-    /whichever answer gets lost, the order given again makes one instance/,
+    /an order, a change and a removal made again/,
     ({ inventory }) => ({
       async provision(order) {
         inventory.add(`${order.instance.id}/${order.attempt}`);
@@ -202,6 +202,16 @@ const wrongAdapters: readonly [string, RegExp, Parameters<typeof scriptedSubject
     ({ inventory }) => ({
       async update(order) {
         inventory.add(`${order.instance.id}/changed-${made++}`);
+        return { state: "done" };
+      },
+    }),
+  ],
+  [
+    "changes in another way when asked again",
+    /an order, a change and a removal made again/,
+    ({ inventory }) => ({
+      async update(order) {
+        inventory.add(`${order.instance.id}/changed-${order.attempt}`);
         return { state: "done" };
       },
     }),

@@ -283,52 +283,43 @@ function promise(sentence: string, tell: (subject: Subject, adapter: Adapter, st
   });
 }
 
-/** How many things one order makes, to compare with. */
-async function sizeOfOne(subject: Subject, adapter: Adapter, stage: Stage): Promise<number> {
+/** An instance, and how many things its order made, to compare with. */
+async function makeOne(
+  subject: Subject,
+  adapter: Adapter,
+  stage: Stage,
+): Promise<{ readonly size: number; readonly thing: Thing }> {
   const before = (await subject.inventory()).length;
   const thing = stage.instance();
   await stage.run(adapter, "provision", thing);
   const size = (await subject.inventory()).length - before;
-  await stage.run(adapter, "deprovision", thing);
   assert.ok(size > 0, "an instance shows in the inventory");
-  return size;
+  return { size, thing };
 }
+
+const changed = (subject: Subject, about: Thing): Thing => ({
+  ...about,
+  parameters: subject.changedParameters,
+  backend: subject.largerBackend,
+});
+
+/** The same of all instances. */
+const shapeOf = (lines: readonly string[], id: string) => lines.map((line) => line.replaceAll(id, "ID")).sort();
 
 async function sizeIs(subject: Subject, { id }: Thing, before: number, size: number, when: string): Promise<void> {
   assert.equal((await subject.inventory(id)).length - before, size, `more or less than one was made ${when}`);
 }
 
-/** A call that loses an answer. */
-interface Round {
-  readonly order: AnyOrder;
-  readonly about: Thing | BindingThing;
-  /** What there was of it, or without it, beforehand. */
-  readonly before: readonly string[];
-}
-
 /**
- * Calls with the back end's first answer lost, then the second and so on, until a call gets through with all of them.
- * `afterwards` gets the round whose call broke off, and has to find the world good for the next one.
+ * Rounds in which the back end's first answer gets lost, then the second and so on, until in one of them nothing got lost.
+ * `round` tells whether something did, and leaves the world good for the others.
  */
-async function losingEachAnswer(
-  subject: Subject,
-  stage: Stage,
-  next: () => Promise<Round>,
-  afterwards: (round: Round, nth: number) => Promise<void>,
-): Promise<void> {
+async function losingEachAnswer(subject: Subject, round: (nth: number) => Promise<boolean>): Promise<void> {
   const { atOnce = 1 } = subject;
   for (let first = 1; first <= mostAnswers; first += atOnce) {
-    const rounds = await Promise.allSettled(
-      Array.from({ length: atOnce }, async (_, index) => {
-        const nth = first + index;
-        const round = await next();
-        const lost = await loseAnswer(subject, stage, round, nth);
-        await afterwards(round, nth);
-        return lost;
-      }),
-    );
-    for (const round of rounds) if (round.status === "rejected") throw round.reason;
-    const lost = rounds.map((round) => round.status === "fulfilled" && round.value);
+    const rounds = await Promise.allSettled(Array.from({ length: atOnce }, (_, index) => round(first + index)));
+    for (const ended of rounds) if (ended.status === "rejected") throw ended.reason;
+    const lost = rounds.map((ended) => ended.status === "fulfilled" && ended.value);
     assert.ok(lost[0] || first > 1, "no answer was lost");
     if (!lost.every(Boolean)) return;
   }
@@ -336,7 +327,13 @@ async function losingEachAnswer(
 }
 
 /** Whether the call made so many calls of the back end that its `nth` answer got lost. */
-async function loseAnswer(subject: Subject, stage: Stage, { order, about }: Round, nth: number): Promise<boolean> {
+async function loseAnswer(
+  subject: Subject,
+  stage: Stage,
+  order: AnyOrder,
+  about: Thing | BindingThing,
+  nth: number,
+): Promise<boolean> {
   const { adapter, lost } = await subject.losing(nth);
   try {
     const call = stage.carry(adapter, order, about);
@@ -362,7 +359,7 @@ promise("an order given twice under one token makes one instance", async (subjec
 });
 
 promise("two calls at once for one order make one instance", async (subject, adapter, stage) => {
-  const size = await sizeOfOne(subject, adapter, stage);
+  const { size, thing: first } = await makeOne(subject, adapter, stage);
   const thing = stage.instance();
   const before = (await subject.inventory(thing.id)).length;
   const order = stage.order("provision", thing);
@@ -370,47 +367,53 @@ promise("two calls at once for one order make one instance", async (subject, ada
   await Promise.allSettled([stage.done(adapter, order, thing), stage.done(adapter, order, thing)]);
   await stage.done(adapter, order, thing);
   await sizeIs(subject, thing, before, size, "by two calls at once");
-  await stage.run(adapter, "deprovision", thing);
+  for (const one of [first, thing]) await stage.run(adapter, "deprovision", one);
 });
 
-promise("whichever answer gets lost, the order given again makes one instance", async (subject, adapter, stage) => {
-  const size = await sizeOfOne(subject, adapter, stage);
-  const next = async () => {
-    const about = stage.instance();
-    const before = await subject.inventory(about.id);
-    return { about, before, order: stage.order("provision", about) };
-  };
-  await losingEachAnswer(subject, stage, next, async ({ order, about, before }, nth) => {
-    await stage.done(adapter, { ...order, attempt: 2 }, about);
-    await sizeIs(subject, about, before.length, size, `after answer ${nth} was lost`);
-    await stage.run(adapter, "deprovision", about);
-  });
-});
+promise(
+  "whichever answers get lost, an order, a change and a removal made again come to the same",
+  async (subject, adapter, stage) => {
+    const changes = adapter.update !== undefined;
+    const { size, thing } = await makeOne(subject, adapter, stage);
+    const other = changed(subject, thing);
+    if (changes) await stage.run(adapter, "update", other);
+    const shape = shapeOf(await subject.inventory(thing.id), thing.id);
+    await stage.run(adapter, "deprovision", other);
+    await losingEachAnswer(subject, async (nth) => {
+      const about = stage.instance();
+      const before = await subject.inventory(about.id);
+      let anyLost = false;
+      const cutOff = async (order: AnyOrder, what: Thing) => {
+        anyLost = (await loseAnswer(subject, stage, order, what, nth)) || anyLost;
+        await stage.done(adapter, { ...order, attempt: 2 }, what);
+      };
+      await cutOff(stage.order("provision", about), about);
+      await sizeIs(subject, about, before.length, size, `after answer ${nth} was lost`);
+      const after = changes ? changed(subject, about) : about;
+      if (changes) {
+        await cutOff(stage.order("update", after), after);
+        const there = shapeOf(await subject.inventory(about.id), about.id);
+        assert.deepEqual(there, shape, `another change after answer ${nth} was lost`);
+        await sizeIs(subject, about, before.length, size, `after answer ${nth} of a change was lost`);
+      }
+      if (adapter.bind !== undefined) await stage.run(adapter, "bind", stage.binding(after));
+      await cutOff(stage.order("deprovision", after), after);
+      const left = await subject.inventory(about.id);
+      assert.deepEqual(left, before, `something was left after answer ${nth} was lost`);
+      return anyLost;
+    });
+  },
+);
 
 promise("whatever an interrupted order left half made, removing takes it away", async (subject, adapter, stage) => {
-  const next = async () => {
+  await losingEachAnswer(subject, async (nth) => {
     const about = stage.instance();
     const before = await subject.inventory(about.id);
-    return { about, before, order: stage.order("provision", about) };
-  };
-  await losingEachAnswer(subject, stage, next, async ({ order: { token }, about, before }, nth) => {
-    const removal = stage.order("deprovision", about, { interrupted: { token } });
-    await stage.done(adapter, removal, about);
+    const order = stage.order("provision", about);
+    const lost = await loseAnswer(subject, stage, order, about, nth);
+    await stage.done(adapter, stage.order("deprovision", about, { interrupted: { token: order.token } }), about);
     assert.deepEqual(await subject.inventory(about.id), before, `a half was left after answer ${nth} was lost`);
-  });
-});
-
-promise("a removal goes on from wherever its last call was cut off", async (subject, adapter, stage) => {
-  const next = async () => {
-    const about = stage.instance();
-    const before = await subject.inventory(about.id);
-    await stage.run(adapter, "provision", about);
-    if (adapter.bind !== undefined) await stage.run(adapter, "bind", stage.binding(about));
-    return { about, before, order: stage.order("deprovision", about) };
-  };
-  await losingEachAnswer(subject, stage, next, async ({ order, about, before }, nth) => {
-    await stage.done(adapter, { ...order, attempt: 2 }, about);
-    assert.deepEqual(await subject.inventory(about.id), before, `something was left after answer ${nth} was lost`);
+    return lost;
   });
 });
 
@@ -457,29 +460,26 @@ promise("whichever answer gets lost, access asked for again works, and goes", as
   if (adapter.bind === undefined) return;
   const thing = stage.instance();
   await stage.run(adapter, "provision", thing);
-  const next = async () => {
+  await losingEachAnswer(subject, async (nth) => {
     const about = stage.binding(thing);
     const before = await subject.inventory(about.id);
-    return { about, before, order: stage.order("bind", about) };
-  };
-  await losingEachAnswer(subject, stage, next, async ({ order, about }, nth) => {
-    const { access } = await stage.done(adapter, { ...order, attempt: 2 }, about);
+    const [giving, taking] = [stage.order("bind", about), stage.order("unbind", about)];
+    const lostGiving = await loseAnswer(subject, stage, giving, about, nth);
+    const { access } = await stage.done(adapter, { ...giving, attempt: 2 }, about);
     assert.ok(access !== undefined && (await subject.works(access)), `no access after answer ${nth} was lost`);
-    await stage.run(adapter, "unbind", about);
+    const lostTaking = await loseAnswer(subject, stage, taking, about, nth);
+    await stage.done(adapter, { ...taking, attempt: 2 }, about);
+    assert.deepEqual(await subject.inventory(about.id), before, `access was left after answer ${nth} was lost`);
+    return lostGiving || lostTaking;
   });
-  await losingEachAnswer(subject, stage, next, async ({ order: { token }, about, before }, nth) => {
-    await stage.done(adapter, stage.order("unbind", about, { interrupted: { token } }), about);
-    assert.deepEqual(await subject.inventory(about.id), before, `half a binding was left after answer ${nth} was lost`);
-  });
-  const bound = async () => {
+  await losingEachAnswer(subject, async (nth) => {
     const about = stage.binding(thing);
     const before = await subject.inventory(about.id);
-    await stage.run(adapter, "bind", about);
-    return { about, before, order: stage.order("unbind", about) };
-  };
-  await losingEachAnswer(subject, stage, bound, async ({ order, about, before }, nth) => {
-    await stage.done(adapter, { ...order, attempt: 2 }, about);
-    assert.deepEqual(await subject.inventory(about.id), before, `access was left after answer ${nth} was lost`);
+    const order = stage.order("bind", about);
+    const lost = await loseAnswer(subject, stage, order, about, nth);
+    await stage.done(adapter, stage.order("unbind", about, { interrupted: { token: order.token } }), about);
+    assert.deepEqual(await subject.inventory(about.id), before, `half a binding was left after answer ${nth} was lost`);
+    return lost;
   });
   await stage.run(adapter, "deprovision", thing);
 });
@@ -517,35 +517,18 @@ promise("taking back access that is not there is done", async (_subject, adapter
   await stage.run(adapter, "unbind", binding);
 });
 
-promise(
-  "a change made twice, or cut off anywhere and made again, is the same change",
-  async (subject, adapter, stage) => {
-    if (adapter.update === undefined) return;
-    const size = await sizeOfOne(subject, adapter, stage);
-    const next = async () => {
-      const about = stage.instance();
-      const before = await subject.inventory(about.id);
-      await stage.run(adapter, "provision", about);
-      const after: Thing = { ...about, parameters: subject.changedParameters, backend: subject.largerBackend };
-      return { about: after, before, order: stage.order("update", after) };
-    };
-    const { about, order } = await next();
-    await stage.done(adapter, order, about);
-    const once = await subject.inventory(about.id);
-    await stage.done(adapter, { ...order, attempt: 2 }, about);
-    assert.deepEqual(await subject.inventory(about.id), once, "the second call changed something");
-    await stage.run(adapter, "deprovision", about);
-    const shape = (lines: readonly string[], id: string) => lines.map((line) => line.replaceAll(id, "ID")).sort();
-    const wanted = shape(once, about.id);
-    await losingEachAnswer(subject, stage, next, async ({ order, about, before }, nth) => {
-      await stage.done(adapter, { ...order, attempt: 2 }, about);
-      const changed = shape(await subject.inventory(about.id), about.id);
-      assert.deepEqual(changed, wanted, `another change after answer ${nth} was lost`);
-      await sizeIs(subject, about, before.length, size, `after answer ${nth} was lost`);
-      await stage.run(adapter, "deprovision", about);
-    });
-  },
-);
+promise("a change made twice is the same change", async (subject, adapter, stage) => {
+  if (adapter.update === undefined) return;
+  const about = stage.instance();
+  await stage.run(adapter, "provision", about);
+  const after = changed(subject, about);
+  const order = stage.order("update", after);
+  await stage.done(adapter, order, after);
+  const once = await subject.inventory(about.id);
+  await stage.done(adapter, { ...order, attempt: 2 }, after);
+  assert.deepEqual(await subject.inventory(about.id), once, "the second call changed something");
+  await stage.run(adapter, "deprovision", after);
+});
 
 promise("a call that is told to end does so, and changes nothing more", async (subject, adapter, stage) => {
   const verbs = verbsOf(adapter);
