@@ -19,7 +19,7 @@ export interface Answer {
   readonly status: number;
   /** Undefined: the body is no JSON object. */
   readonly body: JsonObject | undefined;
-  /** Seconds the downstream asked to wait, as milliseconds. */
+  /** What the downstream asked to wait, and no less than the account's own pace. */
   readonly retryAfterMs?: number;
   readonly etag?: string;
 }
@@ -77,7 +77,8 @@ export function connectTo(account: Account): Downstream {
       return {
         status: response.statusCode,
         body: readObject(text),
-        ...(wait !== undefined && { retryAfterMs: wait }),
+        // Whoever says "at once" is not asked without a pause either.
+        ...(wait !== undefined && { retryAfterMs: Math.max(wait, account.pace.repeatMs) }),
         ...(typeof response.headers.etag === "string" && { etag: response.headers.etag }),
       };
     } catch (error) {

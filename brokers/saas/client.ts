@@ -11,7 +11,7 @@ export interface Answer {
   readonly status: number;
   /** Undefined: no JSON. */
   readonly body: Json | undefined;
-  /** What the vendor asked to wait, in milliseconds. */
+  /** What the vendor asked to wait, in milliseconds, and no less than a second. */
   readonly retryAfterMs?: number;
 }
 
@@ -20,6 +20,9 @@ export interface Vendor {
   ask(request: Request | Asked, scope: JsonObject, signal: AbortSignal): Promise<Answer>;
   close(): Promise<void>;
 }
+
+/** Whoever says "at once" is not asked without a pause either. */
+const leastWaitMs = 1000;
 
 export function connectTo(account: Account): Vendor {
   const { origin, pathname } = new URL(account.url);
@@ -46,7 +49,7 @@ export function connectTo(account: Account): Vendor {
         return {
           status: response.statusCode,
           body: readJson(text),
-          ...(wait !== undefined && { retryAfterMs: wait }),
+          ...(wait !== undefined && { retryAfterMs: Math.max(wait, leastWaitMs) }),
         };
       } catch (error) {
         throw new Error(whyUnanswered(error, signal, "The vendor"), { cause: error });

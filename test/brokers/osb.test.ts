@@ -412,11 +412,20 @@ t.test("an update that failed downstream says what is left of the instance", asy
   t.match((await both.lotse.ask("GET", both.instance)).body, { plan_id: syncPlan });
 });
 
-t.test("the downstream's pace and words are passed on", async (t) => {
-  const both = await chain(t);
+t.test("the downstream's pace and words are passed on", (t) => pacedOnce(t, "3600", fast));
+
+t.test("a downstream that wants to be asked at once is asked at the account's own pace", async (t) => {
+  const hourly = { ...fast, repeatMs: 3_600_000 };
+  await pacedOnce(t, "0", hourly);
+  await pacedOnce(t, "Wed, 21 Oct 2015 07:28:00 GMT", hourly);
+});
+
+/** Once it was asked how far it is, and answered with this `Retry-After`, an hour goes by. */
+async function pacedOnce(t: Test, retryAfter: string, pace: typeof fast): Promise<void> {
+  const both = await chain(t, { settings: { pace } });
   both.downstream.polls = 3;
   both.downstream.script.poll.push((_call, response, serve) => {
-    response.setHeader("retry-after", "3600");
+    response.setHeader("retry-after", retryAfter);
     send(response, serve());
   });
   const begun = await both.lotse.ask("PUT", `${both.instance}${incomplete}`, order());
@@ -428,7 +437,7 @@ t.test("the downstream's pace and words are passed on", async (t) => {
   t.equal(told, "half way");
   const polled = () => both.downstream.calls.filter(({ asked }) => asked === "poll").length;
   t.equal(polled(), 1, "an hour is an hour");
-});
+}
 
 t.test("ids are Lotse's own, so that two platforms which chose the same never meet downstream", async (t) => {
   const both = await chain(t);
