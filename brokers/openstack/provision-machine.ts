@@ -23,7 +23,16 @@ import { ensureNetwork, networkId } from "./networks.ts";
 import { sessionToMake } from "./projects.ts";
 import { reasonOf, reasonOfFault } from "./reasons.ts";
 import { removeAll } from "./remove-machine.ts";
-import { findFault, findServers, listFlavors, makeKeyPair, makeServer, removeServer, type Server } from "./servers.ts";
+import {
+  findFault,
+  findServers,
+  listFlavors,
+  makeKeyPair,
+  makeServer,
+  removeServer,
+  type Server,
+  seeServers,
+} from "./servers.ts";
 import { readPublicLine } from "./ssh.ts";
 import { together } from "./together.ts";
 import { userData } from "./user-data.ts";
@@ -33,7 +42,9 @@ export async function provision(cloud: Cloud, order: Order, handle: Json, tools:
   const wish = readWish(order.instance.parameters.reveal(), plan);
   const session = await sessionToMake(cloud, order, plan.region, tools.signal);
   const name = machineName(order.instance.id);
-  const [server, ...younger] = await findServers(session, name);
+  // Of a first call nothing can be there yet, also where Nova cannot reach all of its cells.
+  const find = order.repeated ? findServers : seeServers;
+  const [server, ...younger] = await find(session, name);
   // Two calls at once made one each. All who look keep the oldest.
   await together(younger.map(({ id }) => removeServer(session, id)));
   if (server !== undefined) return goOn(cloud, session, order, wish, server, handle, tools);
@@ -44,7 +55,7 @@ export async function provision(cloud: Cloud, order: Order, handle: Json, tools:
     if (reason === undefined) throw error;
     tools.log.warn({ err: error }, "the cloud refused a machine");
     // It may be the other call's machine that used up the quota.
-    if ((await findServers(session, name)).length > 0) return waiting(cloud, "The machine is being built.");
+    if ((await find(session, name)).length > 0) return waiting(cloud, "The machine is being built.");
     return clear(cloud, session, order, reason);
   }
 }

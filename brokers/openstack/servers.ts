@@ -1,6 +1,6 @@
 /** What is said to Nova about one machine. */
 import type { JsonObject } from "#adapter";
-import { statusOf, unlessGone } from "./answers.ts";
+import { statusOf, Unanswered, unlessGone } from "./answers.ts";
 import type { Session } from "./client.ts";
 import type { Flavor } from "./flavors.ts";
 import { oldestFirst } from "./oldest.ts";
@@ -29,8 +29,30 @@ export interface Address {
   readonly "OS-EXT-IPS:type"?: "fixed" | "floating";
 }
 
-/** Machines of that name, oldest first: more than one if two calls made one each. */
+/** Machines of that name, oldest first: more than one if two calls made one each. None: there is none, for sure. */
 export async function findServers(session: Session, name: string): Promise<readonly Server[]> {
+  const found = await seeServers(session, name);
+  if (found.length === 0) await requireAllCells(session);
+  return found;
+}
+
+/**
+ * Nova keeps machines in cells. From a list by names it leaves out, without a word, those of a cell that it cannot reach
+ * (`list_records_by_skipping_down_cells`); a list of everything tells of them as UNKNOWN, without their names (microversion
+ * 2.69). Throws where there are such.
+ */
+async function requireAllCells(session: Session): Promise<void> {
+  const { servers } = await session.ask<{ readonly servers: readonly { readonly status?: string }[] }>({
+    service: "compute",
+    method: "GET",
+    path: ["servers"],
+  });
+  if (servers.some(({ status }) => status === "UNKNOWN"))
+    throw new Unanswered("Nova cannot reach all of its cells, so what it lists is not everything.");
+}
+
+/** As `findServers`, where a machine that is not seen may be there all the same. */
+export async function seeServers(session: Session, name: string): Promise<readonly Server[]> {
   const { servers } = await session.ask<{ readonly servers: readonly Server[] }>({
     service: "compute",
     method: "GET",
@@ -49,8 +71,9 @@ export async function findFault(session: Session, id: string): Promise<Server["f
   return found?.server.fault;
 }
 
-/** All machines of the project whose names begin so. */
+/** All machines of the project whose names begin so, without exception. */
 export async function listServers(session: Session, prefix: string): Promise<readonly Server[]> {
+  await requireAllCells(session);
   const all: Server[] = [];
   for (let marker: string | undefined; ; marker = all.at(-1)?.id) {
     const { servers } = await session.ask<{ readonly servers: readonly Server[] }>({
@@ -61,8 +84,9 @@ export async function listServers(session: Session, prefix: string): Promise<rea
     });
     all.push(...servers);
     // Nova may have a lower limit than ours, so only an empty page is surely the last.
-    if (servers.length === 0) return all;
+    if (servers.length === 0) break;
   }
+  return all;
 }
 
 /** Nova answers before it has begun: the machine is there as BUILD. */

@@ -1,4 +1,5 @@
 /** What becomes of machines at a real OpenStack: from the order to the return, and where the cloud says no or goes wrong. */
+import { randomUUID } from "node:crypto";
 import t, { type Test } from "tap";
 import kind from "../../brokers/openstack/index.ts";
 import { type Access, type Adapter, type JsonObject, Secret } from "../../src/core/adapter.ts";
@@ -305,6 +306,43 @@ async function tellStories(t: Test, project: CloudProject, facts: Facts): Promis
     await stage.run(adapter, "unbind", binding);
     await stage.run(adapter, "deprovision", thing);
     t.same(await project.machines(), []);
+  });
+
+  await t.test("a machine in a cell that Nova cannot reach is neither lost nor made twice", async (t) => {
+    const stage = stageFor(project, small);
+    const thing = stage.instance();
+    const order = stage.order("provision", thing);
+    await stage.done(adapter, order, thing);
+    let unreachable = true;
+    // As Nova 26 answers while the database of a cell is down.
+    const line = await startCloudLine(t, project.authUrl, ({ method, path }) => {
+      if (!unreachable || method !== "GET") return undefined;
+      if (/\/servers\/detail\?/.test(path)) return { status: 200, body: JSON.stringify({ servers: [] }) };
+      const partial = { id: randomUUID(), status: "UNKNOWN", links: [] };
+      return /\/servers$/.test(path) ? { status: 200, body: JSON.stringify({ servers: [partial] }) } : undefined;
+    });
+    const shortSighted = await openAccount(project, { authUrl: line.authUrl });
+    const undecided = { message: /Nova cannot reach all of its cells/ };
+    const orders = {
+      "an order that is repeated": { ...order, repeated: true },
+      "a change": stage.order("update", thing),
+      "a binding": stage.order("bind", stage.binding(thing)),
+      "a return": stage.order("deprovision", thing),
+    };
+    for (const [name, one] of Object.entries(orders))
+      await t.rejects(stage.carry(shortSighted, one, thing), undecided, `${name} is not decided by that`);
+    await t.rejects(
+      async () => shortSighted.fetch?.(order, stage.tools(order.token)),
+      undecided,
+      "nor what is fetched",
+    );
+    await t.rejects(async () => shortSighted.inventory?.(new AbortController().signal), undecided, "nor the inventory");
+    unreachable = false;
+    const servers = (await project.machines(thing.id)).filter((found) => found.startsWith("server"));
+    t.equal(servers.length, 1, "there is one machine");
+    await stage.done(shortSighted, stage.order("deprovision", thing), thing);
+    t.same(await project.machines(thing.id), [], "which goes when it is to");
+    await shortSighted.close?.();
   });
 
   await t.test("each organisation's machines are in a project of its own", async (t) => {
