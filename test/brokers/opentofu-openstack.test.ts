@@ -5,7 +5,7 @@ import t from "tap";
 import { parse } from "yaml";
 import kind from "../../brokers/opentofu/index.ts";
 import { type JsonObject, Secret, type Verb } from "../../src/core/adapter.ts";
-import { type CloudProject, openProject } from "../support/openstack.ts";
+import { type CloudProject, openProject, patiently } from "../support/openstack.ts";
 import { houseForTests, workDirectoryFor } from "../support/opentofu.ts";
 import { onPeers } from "../support/peers.ts";
 import { openStage } from "./promise.ts";
@@ -54,10 +54,10 @@ void onPeers(t, ["opentofu", "openstack"], async (facts) => {
   await t.test("a check finds the module whole, its provider in the mirror, and the rights it needs", async (t) => {
     t.equal(await adapter.check?.(new AbortController().signal), undefined);
     const { users } = await project.admin("GET", `${authUrl}/users?name=${project.username}`);
-    const { application_credential: reader } = await project.say(
-      "POST",
-      `${authUrl}/users/${users[0].id}/application_credentials`,
-      { application_credential: { name: "reader", roles: [{ name: "reader" }] } },
+    const { application_credential: reader } = await patiently(() =>
+      project.say("POST", `${authUrl}/users/${users[0].id}/application_credentials`, {
+        application_credential: { name: "reader", roles: [{ name: "reader" }] },
+      }),
     );
     t.match(await checkAs(reader), /check\/main\.tf:15: .*has only the role reader.*Give it the role member/);
     const refused = await checkAs({ ...credential, secret: "canary that is wrong" });

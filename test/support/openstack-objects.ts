@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import type { Test } from "tap";
 import type { Access, JsonObject } from "../../src/core/adapter.ts";
 import type { Facts } from "../peers/peer.ts";
+import { patiently } from "./openstack.ts";
 import { askS3 } from "./s3-request.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: bodies of two services, each in its own shape
@@ -56,11 +57,9 @@ export async function openObjectProject(t: Test, facts: Facts): Promise<ObjectPr
   const enterAs = (user: string) =>
     enter(authUrl, { name: user, domain: { id: "default" }, password }, { id: project.id });
   const [own, member] = await Promise.all([enterAs(name), enterAs(`${name}-member`)]);
-  const { application_credential: credential } = await keystone(
-    "POST",
-    `/users/${memberId}/application_credentials`,
-    { application_credential: { name: "lotse", roles: [{ name: "member" }] } },
-    member,
+  const wish = { application_credential: { name: "lotse", roles: [{ name: "member" }] } };
+  const { application_credential: credential } = await patiently(() =>
+    keystone("POST", `/users/${memberId}/application_credentials`, wish, member),
   );
   t.teardown(async () => {
     for (const id of [owner, memberId]) await keystone("DELETE", `/users/${id}`);

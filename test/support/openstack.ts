@@ -1,6 +1,7 @@
 /** A project of its own in the OpenStack peer, for one test file: with a member, an application credential and room enough. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
 import type { Test } from "tap";
 import type { JsonObject } from "../../src/core/adapter.ts";
 import type { Facts } from "../peers/peer.ts";
@@ -82,10 +83,10 @@ export async function openProject(t: Test, facts: Facts): Promise<CloudProject> 
   await member.say("POST", `${networkUrl}/subnets`, {
     subnet: { network_id: network.id, ip_version: 4, cidr: "10.32.0.0/16" },
   });
-  const { application_credential: credential } = await member.say(
-    "POST",
-    `${authUrl}/users/${user.id}/application_credentials`,
-    { application_credential: { name: "lotse", roles: [{ name: "member" }] } },
+  const { application_credential: credential } = await patiently(() =>
+    member.say("POST", `${authUrl}/users/${user.id}/application_credentials`, {
+      application_credential: { name: "lotse", roles: [{ name: "member" }] },
+    }),
   );
   t.teardown(async () => {
     await member.say("DELETE", `${networkUrl}/networks/${network.id}`);
@@ -110,6 +111,21 @@ export async function openProject(t: Test, facts: Facts): Promise<CloudProject> 
         line.includes(id),
       ),
   };
+}
+
+/**
+ * Asks again for a few seconds: Keystone's threads share what they remember, and under load one may miss for a moment a role
+ * that somebody has.
+ */
+export async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (let left = 20; ; left--) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (left === 0) throw error;
+      await wait(200);
+    }
+  }
 }
 
 /** Everything of Lotse's in the project, as its member sees it. */
