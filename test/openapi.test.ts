@@ -1,5 +1,6 @@
 /** The documents for machines: written from the routes, valid, complete, and served to whoever wants to read. */
 import { readFileSync } from "node:fs";
+import { setTimeout as wait } from "node:timers/promises";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import t, { type Test } from "tap";
 import { openApiText } from "../brokers/saas/openapi.ts";
@@ -115,5 +116,7 @@ t.test("/livez, /readyz and /metrics tell whoever watches, without logging in", 
   t.same(ready.json(), { status: "the database does not answer" });
   t.equal((await app.inject("/livez")).statusCode, 200, "but alive: starting it anew would not help");
   await server.query("ALTER DATABASE health WITH ALLOW_CONNECTIONS true");
-  t.equal((await app.inject("/readyz")).statusCode, 200, "and ready again by itself");
+  // A connection that was cut may be noticed only by the first who uses it.
+  while ((await app.inject("/readyz")).statusCode !== 200) await wait(50);
+  t.pass("and ready again by itself");
 });
