@@ -66,7 +66,7 @@ export async function lookAtContainer(session: Session, name: string): Promise<C
   return answer && readContainer(answer.headers);
 }
 
-/** False: there is still something in it, or listings lag behind. Said again it also mends an account that lists what is gone. */
+/** False: there is still something in it, or listings lag behind. */
 export async function removeContainer(session: Session, name: string): Promise<boolean> {
   try {
     await unlessMissing(session, name, () =>

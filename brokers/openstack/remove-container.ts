@@ -44,7 +44,8 @@ function goOn({ account }: Cloud, removed: number, left: number): Outcome {
 /** `left`: about how many objects are still there; undefined: nothing, the container is gone. */
 async function removeRound(session: Session, name: string): Promise<{ removed: number; left?: number }> {
   const listed = await listObjects(session, name, atATime);
-  if (listed === undefined) return { removed: 0, ...((await removeContainer(session, name)) ? {} : { left: 0 }) };
+  // Removed all the same: Swift may be wrong about it, and only another removal mends an account that lists what is gone.
+  if (listed === undefined) return (await removeContainer(session, name)) ? { removed: 0 } : { removed: 0, left: 0 };
   const { container, objects } = listed;
   if (container.versioned) await removeVersions(session, name, objects);
   else if (objects.length > 0)

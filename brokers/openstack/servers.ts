@@ -84,9 +84,8 @@ export async function listServers(session: Session, prefix: string): Promise<rea
     });
     all.push(...servers);
     // Nova may have a lower limit than ours, so only an empty page is surely the last.
-    if (servers.length === 0) break;
+    if (servers.length === 0) return all;
   }
-  return all;
 }
 
 /** Nova answers before it has begun: the machine is there as BUILD. */
